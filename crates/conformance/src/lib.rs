@@ -1,0 +1,1 @@
+//! What interchangeable means, as tests.

@@ -1,0 +1,1 @@
+//! A work-stealing hybrid (M:N) as a Trefoil runtime.

@@ -1,0 +1,1 @@
+//! Kernel threads (1:1) as a Trefoil runtime.

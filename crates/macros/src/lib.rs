@@ -1,0 +1,1 @@
+//! Trefoil's attribute macros.

@@ -1,0 +1,1 @@
+//! Sockets for every Trefoil thread model.

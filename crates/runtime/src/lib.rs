@@ -1,0 +1,1 @@
+//! The contract that Trefoil's three thread runtimes share.

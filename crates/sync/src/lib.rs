@@ -1,0 +1,1 @@
+//! Locks and channels for every Trefoil thread model.

@@ -1,0 +1,1 @@
+//! One thread API over three interchangeable runtimes.
