@@ -1,0 +1,320 @@
+//! The side of a reactor that everybody may touch: register, deregister, wake.
+//!
+//! A `Handle` is called from any OS thread, a `Reactor` only from its worker. Between them stand
+//! the registrations, behind one lock. No system call is made and no key is dropped under it.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Waker};
+
+use crate::slab::Slab;
+use crate::token::{Token, WAKER};
+
+/// One descriptor's entry.
+struct Registration<K> {
+    tag: u32,
+    key: K,
+}
+
+/// Who is registered. Closed for good when the reactor goes.
+pub(crate) struct Registrations<K> {
+    slab: Slab<Registration<K>>,
+    /// The tag of the next registration. It may wrap: for a mistake a stale event would have to
+    /// sit in the kernel while its very slot sees 2^32 registrations pass.
+    next_tag: u32,
+    closed: bool,
+}
+
+impl<K> Registrations<K> {
+    fn insert(&mut self, key: K) -> Token {
+        let tag = self.next_tag;
+        self.next_tag = tag.wrapping_add(1);
+        let slot = self.slab.insert(Registration { tag, key });
+        Token::new(slot, tag)
+    }
+
+    pub(crate) fn get(&self, token: Token) -> Option<&K> {
+        let found = self.slab.get(token.slot())?;
+        (found.tag == token.tag()).then_some(&found.key)
+    }
+
+    fn remove(&mut self, token: Token) -> Option<K> {
+        self.get(token)?;
+        self.slab.remove(token.slot()).map(|gone| gone.key)
+    }
+}
+
+/// What a reactor and its handles share.
+pub(crate) struct Shared<K> {
+    id: usize,
+    registry: Registry,
+    waker: Waker,
+    /// A wake-up is on its way and no `poll` has seen it yet, so that another needs no system call.
+    signalled: AtomicBool,
+    registrations: Mutex<Registrations<K>>,
+}
+
+/// Zero is left out, so that a source can use it for "nowhere".
+static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
+
+impl<K> Shared<K> {
+    pub(crate) fn new(registry: &Registry) -> io::Result<Self> {
+        Ok(Shared {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            waker: Waker::new(registry, WAKER)?,
+            registry: registry.try_clone()?,
+            signalled: AtomicBool::new(false),
+            registrations: Mutex::new(Registrations {
+                slab: Slab::new(),
+                next_tag: 0,
+                closed: false,
+            }),
+        })
+    }
+
+    /// A panic under the lock can only come from a key's `clone`, which leaves nothing half done:
+    /// poisoning is ignored.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Registrations<K>> {
+        self.registrations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `poll` saw the wake-up.
+    ///
+    /// Pairs with the swap in `Handle::wake`: whoever found the flag set, and made no system call,
+    /// did so before this swap, which therefore sees all that was written before that wake.
+    pub(crate) fn wake_seen(&self) {
+        self.signalled.swap(false, Ordering::Acquire);
+    }
+
+    /// Ends every registration and refuses new ones. The keys leave the lock before they drop.
+    pub(crate) fn close(&self) -> Vec<K> {
+        let left = {
+            let mut registrations = self.lock();
+            registrations.closed = true;
+            registrations.slab.take()
+        };
+        left.map(|gone| gone.key).collect()
+    }
+}
+
+/// The part of a [`Reactor`](crate::Reactor) that can be given to other OS threads.
+///
+/// Clones name the same reactor. A handle may outlive its reactor and then finds it closed; the
+/// reactor's descriptors (three) are closed when the reactor and all its handles are gone.
+///
+/// # Examples
+///
+/// ```
+/// use std::thread;
+/// use trefoil_reactor::Reactor;
+///
+/// let mut reactor = Reactor::<()>::new()?;
+/// let handle = reactor.handle();
+/// let waker = thread::spawn(move || handle.wake());
+/// reactor.poll(None, &mut Vec::new())?; // sleeps until the other thread wakes it
+/// waker.join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Handle<K> {
+    pub(crate) shared: Arc<Shared<K>>,
+}
+
+impl<K> Handle<K> {
+    /// Watches `fd` in both directions; its events carry `key`.
+    ///
+    /// Events are edges: one comes when readiness begins (and at once for what is ready now), and
+    /// the next one only after more has arrived. So try the operation first, register when it
+    /// would block, and after each event go on until it would block again or came up short. The
+    /// key may be returned by a concurrent `poll` before this call returns.
+    ///
+    /// The descriptor must be [deregistered](Handle::deregister) before it is closed.
+    ///
+    /// # Errors
+    ///
+    /// What `epoll_ctl(2)` says: `EPERM` for a regular file or a directory, which are always
+    /// ready; `EEXIST` when this reactor watches `fd` already; `EBADF`; `ENOSPC` at the limit
+    /// `fs.epoll.max_user_watches`. And [`NotConnected`](io::ErrorKind::NotConnected) when the
+    /// reactor is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use std::os::fd::AsRawFd;
+    /// use std::os::unix::net::UnixStream;
+    /// use trefoil_reactor::Reactor;
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (left, mut right) = UnixStream::pair()?;
+    /// let token = reactor.handle().register(left.as_raw_fd(), "left")?;
+    ///
+    /// right.write_all(b"hello")?;
+    /// let mut ready = Vec::new();
+    /// reactor.poll(None, &mut ready)?;
+    /// assert_eq!(ready[0].0, "left");
+    /// assert!(ready[0].1.is_readable());
+    ///
+    /// reactor.handle().deregister(left.as_raw_fd(), token);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn register(&self, fd: RawFd, key: K) -> io::Result<Token> {
+        let token = {
+            let mut registrations = self.shared.lock();
+            if registrations.closed {
+                // The guard goes before `key` does: locals drop before parameters.
+                return Err(closed());
+            }
+            registrations.insert(key)
+        };
+        // The entry exists before the first event can name it.
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let watched = self
+            .shared
+            .registry
+            .register(&mut SourceFd(&fd), token.into(), both);
+        if let Err(refused) = watched {
+            self.forget(token);
+            return Err(refused);
+        }
+        Ok(token)
+    }
+
+    /// Ends a registration. After it returned, no `poll` that begins returns its key.
+    ///
+    /// Call it before `fd` is closed: a duplicate of a closed descriptor would go on causing
+    /// events (they are recognised and ignored, but each interrupts a sleep), and `fd` might
+    /// already mean another file. With a token that names nothing any more, and after the reactor
+    /// is gone, this does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// use std::os::unix::net::UnixStream;
+    /// use std::time::Duration;
+    /// use trefoil_reactor::Reactor;
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (left, _right) = UnixStream::pair()?;
+    /// let token = reactor.handle().register(left.as_raw_fd(), "left")?;
+    /// reactor.handle().deregister(left.as_raw_fd(), token);
+    ///
+    /// let mut ready = Vec::new();
+    /// reactor.poll(Some(Duration::ZERO), &mut ready)?;
+    /// assert!(ready.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn deregister(&self, fd: RawFd, token: Token) {
+        if self.forget(token) {
+            // It fails if `fd` was closed too early; then the tag keeps stale events out.
+            let _ = self.shared.registry.deregister(&mut SourceFd(&fd));
+        }
+    }
+
+    /// Frees the token's entry, and drops its key outside the lock: the drop may come back here.
+    fn forget(&self, token: Token) -> bool {
+        let key = self.shared.lock().remove(token);
+        key.is_some()
+    }
+
+    /// Interrupts a sleeping `poll`, or makes the next one return at once.
+    ///
+    /// Wake-ups that no `poll` has returned for yet are one: the second makes no system call.
+    /// What was written before the wake is seen after the `poll` that it ended. After the reactor
+    /// is gone, this does nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses a write to the reactor's own `eventfd(2)`, for which it has no reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use trefoil_reactor::Reactor;
+    ///
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// reactor.handle().wake();
+    /// reactor.poll(None, &mut Vec::new())?; // returns at once
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn wake(&self) {
+        // Pairs with `Shared::wake_seen`. Release: hands over what this thread wrote before.
+        // No acquire: finding the flag set tells nothing about other data.
+        if !self.shared.signalled.swap(true, Ordering::Release) {
+            self.shared
+                .waker
+                .wake()
+                .expect("the reactor's own eventfd takes a write");
+        }
+    }
+
+    /// How many descriptors are registered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// use std::os::unix::net::UnixStream;
+    /// use trefoil_reactor::Reactor;
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let (left, _right) = UnixStream::pair()?;
+    /// assert_eq!(reactor.handle().registered(), 0);
+    /// reactor.handle().register(left.as_raw_fd(), ())?;
+    /// assert_eq!(reactor.handle().registered(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn registered(&self) -> usize {
+        self.shared.lock().slab.len()
+    }
+
+    /// A number that no other reactor of this process has or will have; never zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use trefoil_reactor::Reactor;
+    ///
+    /// let (one, other) = (Reactor::<()>::new()?, Reactor::<()>::new()?);
+    /// assert_ne!(one.handle().id(), other.handle().id());
+    /// assert_eq!(one.handle().id(), one.handle().clone().id());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn id(&self) -> usize {
+        self.shared.id
+    }
+}
+
+#[cold]
+fn closed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the reactor is gone: its worker has ended",
+    )
+}
+
+impl<K> Clone for Handle<K> {
+    fn clone(&self) -> Self {
+        Handle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<K> fmt::Debug for Handle<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("id", &self.id())
+            .field("registered", &self.registered())
+            .finish()
+    }
+}
