@@ -226,3 +226,46 @@ impl<K> fmt::Debug for Reactor<K> {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many events one look brings, the waker's own included.
+    fn events(reactor: &mut Reactor<()>) -> usize {
+        reactor.poll(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+        reactor.events.iter().count()
+    }
+
+    #[test]
+    fn wakes_coalesce_until_a_poll_has_seen_them() {
+        let mut reactor = Reactor::new().unwrap();
+        let handle = reactor.handle();
+        for _ in 0..3 {
+            assert_eq!(events(&mut reactor), 0);
+            handle.wake();
+            handle.clone().wake();
+            assert_eq!(events(&mut reactor), 1);
+        }
+    }
+
+    #[test]
+    fn a_poisoned_lock_still_serves() {
+        struct Brittle;
+        impl Clone for Brittle {
+            fn clone(&self) -> Self {
+                panic!("this key cannot be cloned");
+            }
+        }
+        let (left, _right) = std::os::unix::net::UnixStream::pair().unwrap();
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&left);
+        let mut reactor = Reactor::new().unwrap();
+        let token = reactor.handle().register(fd, Brittle).unwrap();
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            reactor.poll(Some(Duration::ZERO), &mut Vec::new())
+        }));
+        assert!(polled.is_err());
+        reactor.handle().deregister(fd, token);
+        assert_eq!(reactor.handle().registered(), 0);
+    }
+}
