@@ -87,10 +87,19 @@ impl<K> Shared<K> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the caller is the one that has to make the system call for a wake-up.
+    ///
+    /// Pairs with `wake_seen`. Release: hands over what this thread wrote before. No acquire:
+    /// finding the flag set tells nothing about other data.
+    #[must_use]
+    pub(crate) fn claim_wake(&self) -> bool {
+        !self.signalled.swap(true, Ordering::Release)
+    }
+
     /// `poll` saw the wake-up.
     ///
-    /// Pairs with the swap in `Handle::wake`: whoever found the flag set, and made no system call,
-    /// did so before this swap, which therefore sees all that was written before that wake.
+    /// Pairs with `claim_wake`: whoever found the flag set, and made no system call, did so before
+    /// this swap, which therefore sees all that was written before that wake.
     pub(crate) fn wake_seen(&self) {
         self.signalled.swap(false, Ordering::Acquire);
     }
@@ -247,9 +256,7 @@ impl<K> Handle<K> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn wake(&self) {
-        // Pairs with `Shared::wake_seen`. Release: hands over what this thread wrote before.
-        // No acquire: finding the flag set tells nothing about other data.
-        if !self.shared.signalled.swap(true, Ordering::Release) {
+        if self.shared.claim_wake() {
             self.shared
                 .waker
                 .wake()

@@ -250,6 +250,14 @@ mod tests {
     }
 
     #[test]
+    fn a_wake_that_another_has_claimed_makes_no_system_call() {
+        let mut reactor = Reactor::new().unwrap();
+        assert!(reactor.shared.claim_wake());
+        reactor.handle().wake();
+        assert_eq!(events(&mut reactor), 0);
+    }
+
+    #[test]
     fn a_poisoned_lock_still_serves() {
         struct Brittle;
         impl Clone for Brittle {
