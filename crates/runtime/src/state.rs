@@ -1,0 +1,293 @@
+//! The run state of a thread: one word, its table, and who may change it.
+//!
+//! | state    | the thread                            | who holds it                | leaves by |
+//! |----------|---------------------------------------|-----------------------------|-----------|
+//! | NEW      | is only its closure                   | a queue, as a `NewThread`   | `start`   |
+//! | READY    | has a stack and waits for its worker  | its worker's ready queue    | `resume`  |
+//! | RUNNING  | runs on its stack                     | the OS thread that runs it  | `park`, `yield_now`, `finish` |
+//! | NOTIFIED | runs; a wake-up came before its park  | the OS thread that runs it  | `take_notice` |
+//! | PARKED   | has left the processor                | nobody: it owns itself      | `wake`    |
+//! | FINISHED | has returned and left its stack       | its handles, if any         | never     |
+//!
+//! The word has **two sets of transitions**, and a thread uses one of them for life.
+//!
+//! *Owned* (`owned_*`): a fiber. By Rule 1 a started fiber belongs to one OS thread,
+//! and only that OS thread writes the word, so plain loads and stores do; other OS
+//! threads may read it (dumps). A wake-up from elsewhere is a message in the owner's
+//! inbox. The `mail` word is the one part that others write: it says that such a
+//! message is under way, so that the intrusive link is used once at a time.
+//!
+//! *Shared* (`shared_*`): a kernel thread. It parks on the word itself as a futex, and
+//! anybody may move it from RUNNING or PARKED to NOTIFIED.
+//!
+//! A wake-up means "look again": whoever waits checks a condition in a loop, and who
+//! wakes has made the condition true before. Both halves carry that order across:
+//! what was written before `wake` is seen after `park` returns.
+
+use crate::atomic::{AtomicU32, Ordering};
+
+/// What a thread is doing, as dumps show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// Not started: only its closure exists.
+    New,
+    /// Started and waiting for its worker.
+    Ready,
+    /// Running on its stack.
+    Running,
+    /// Parked: it waits for an event.
+    Parked,
+    /// Finished.
+    Finished,
+}
+
+const NEW: u32 = 0;
+const READY: u32 = 1;
+const RUNNING: u32 = 2;
+const NOTIFIED: u32 = 3;
+const PARKED: u32 = 4;
+const FINISHED: u32 = 5;
+
+/// What a wake-up by the owner asks for.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum OwnedWake {
+    /// The thread was parked: the caller must put it into its ready queue.
+    Enqueue,
+    /// Nothing to do: it is awake and will look again, or it has finished.
+    Nothing,
+}
+
+/// What a wake-up of a kernel thread asks for.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum SharedWake {
+    /// The thread sleeps on the word: the caller must wake the futex.
+    Futex,
+    /// Nothing to do.
+    Nothing,
+}
+
+/// A thread's run state.
+#[derive(Debug)]
+pub struct State {
+    word: AtomicU32,
+    /// 1 while a wake-up message for this thread is in its owner's inbox.
+    mail: AtomicU32,
+}
+
+impl State {
+    pub(crate) fn new() -> State {
+        State {
+            word: AtomicU32::new(NEW),
+            mail: AtomicU32::new(0),
+        }
+    }
+
+    /// A state for a thread that runs already: an adopted OS thread.
+    pub(crate) fn running() -> State {
+        State {
+            word: AtomicU32::new(RUNNING),
+            mail: AtomicU32::new(0),
+        }
+    }
+
+    /// What the thread is doing, for dumps: a moment later it may be doing something else.
+    pub fn get(&self) -> RunState {
+        // Acquire: pairs with `start`, so that a reader who sees a started thread also
+        // sees which runtime owns it.
+        match self.word.load(Ordering::Acquire) {
+            NEW => RunState::New,
+            READY => RunState::Ready,
+            RUNNING | NOTIFIED => RunState::Running,
+            PARKED => RunState::Parked,
+            _ => RunState::Finished,
+        }
+    }
+
+    /// NEW -> RUNNING, in either set, by the OS thread that will run the thread.
+    pub(crate) fn start(&self) {
+        debug_assert_eq!(self.get(), RunState::New);
+        // Release: pairs with `get`; the owner has been written before.
+        self.word.store(RUNNING, Ordering::Release);
+    }
+
+    /// RUNNING -> FINISHED, by the OS thread that ran the thread. Wake-ups that come
+    /// later find nobody.
+    pub(crate) fn finish(&self) {
+        // Release: pairs with `get`.
+        self.word.store(FINISHED, Ordering::Release);
+    }
+
+    // ----- owned: only the owner's OS thread calls these, so Relaxed is program order.
+
+    /// Before a park, on the thread's own stack: takes back a wake-up that came early.
+    /// If it says `true`, the park must not happen.
+    #[inline]
+    pub fn owned_take_notice(&self) -> bool {
+        if self.word.load(Ordering::Relaxed) == NOTIFIED {
+            self.word.store(RUNNING, Ordering::Relaxed);
+            return true;
+        }
+        false
+    }
+
+    /// RUNNING -> PARKED, by the scheduler once the stack has been left (Rule 4).
+    #[inline]
+    pub fn owned_park(&self) {
+        debug_assert_eq!(self.word.load(Ordering::Relaxed), RUNNING);
+        self.word.store(PARKED, Ordering::Relaxed);
+    }
+
+    /// RUNNING or NOTIFIED -> READY, by the scheduler once the stack has been left.
+    /// A notice is dropped: the thread will run again, and looks again then.
+    #[inline]
+    pub fn owned_yield(&self) {
+        self.word.store(READY, Ordering::Relaxed);
+    }
+
+    /// READY -> RUNNING, by the scheduler just before it switches to the stack.
+    #[inline]
+    pub fn owned_resume(&self) {
+        debug_assert_eq!(self.word.load(Ordering::Relaxed), READY);
+        self.word.store(RUNNING, Ordering::Relaxed);
+    }
+
+    /// A wake-up on the owner's OS thread.
+    #[inline]
+    pub fn owned_wake(&self) -> OwnedWake {
+        match self.word.load(Ordering::Relaxed) {
+            PARKED => {
+                self.word.store(READY, Ordering::Relaxed);
+                OwnedWake::Enqueue
+            }
+            RUNNING => {
+                self.word.store(NOTIFIED, Ordering::Relaxed);
+                OwnedWake::Nothing
+            }
+            _ => OwnedWake::Nothing,
+        }
+    }
+
+    /// A wake-up from another OS thread: says whether the caller must put a message
+    /// into the owner's inbox. If not, one is there that the owner has not read yet.
+    #[inline]
+    #[must_use]
+    pub fn mail_post(&self) -> bool {
+        // AcqRel: pairs with `mail_read`. Whoever finds 1 has released its condition
+        // into the chain of exchanges that the reader acquires.
+        self.mail.swap(1, Ordering::AcqRel) == 0
+    }
+
+    /// The owner has unlinked the message and is about to act on it.
+    #[inline]
+    pub fn mail_read(&self) {
+        // AcqRel: pairs with `mail_post`. An exchange and not a store, so that the
+        // conditions of posters that found 1 are visible to the thread it wakes.
+        self.mail.swap(0, Ordering::AcqRel);
+    }
+
+    // ----- shared: a kernel thread parks on the word.
+
+    /// RUNNING -> PARKED, or takes back a notice and says `false`: do not sleep.
+    pub(crate) fn shared_prepare_park(&self) -> bool {
+        // Acquire on failure: pairs with `shared_wake`.
+        match self
+            .word
+            .compare_exchange(RUNNING, PARKED, Ordering::Relaxed, Ordering::Acquire)
+        {
+            Ok(_) => true,
+            Err(_) => {
+                self.shared_finish_park();
+                false
+            }
+        }
+    }
+
+    /// Whether the thread is still to sleep.
+    pub(crate) fn shared_is_parked(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == PARKED
+    }
+
+    /// PARKED or NOTIFIED -> RUNNING, on return from the park for whatever reason.
+    pub(crate) fn shared_finish_park(&self) {
+        // Acquire: pairs with `shared_wake`. An exchange and not a store: a second
+        // wake-up may come between, and what it released must be acquired too.
+        self.word.swap(RUNNING, Ordering::Acquire);
+    }
+
+    /// RUNNING, PARKED or NOTIFIED -> NOTIFIED, by anybody.
+    pub(crate) fn shared_wake(&self) -> SharedWake {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            if seen == NEW || seen == FINISHED {
+                return SharedWake::Nothing;
+            }
+            // Release: pairs with `shared_finish_park` and `shared_prepare_park`. Also
+            // from NOTIFIED, where the exchange only adds to the release sequence.
+            match self.word.compare_exchange_weak(
+                seen,
+                NOTIFIED,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(PARKED) => return SharedWake::Futex,
+                Ok(_) => return SharedWake::Nothing,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// The word as a futex. Kernel threads sleep here while it says PARKED.
+    #[cfg(not(trefoil_loom))]
+    pub(crate) fn futex(&self) -> (&core::sync::atomic::AtomicU32, u32) {
+        (&self.word, PARKED)
+    }
+}
+
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owned_life() {
+        let state = State::new();
+        assert_eq!(state.get(), RunState::New);
+        state.start();
+        assert!(!state.owned_take_notice());
+        state.owned_park();
+        assert_eq!(state.get(), RunState::Parked);
+        assert_eq!(state.owned_wake(), OwnedWake::Enqueue);
+        assert_eq!(state.owned_wake(), OwnedWake::Nothing, "it is queued once");
+        state.owned_resume();
+        assert_eq!(state.owned_wake(), OwnedWake::Nothing);
+        assert!(state.owned_take_notice(), "an early wake-up is kept");
+        assert!(!state.owned_take_notice(), "and kept once");
+        state.finish();
+        assert_eq!(state.owned_wake(), OwnedWake::Nothing);
+    }
+
+    #[test]
+    fn a_message_is_posted_once_until_it_is_read() {
+        let state = State::running();
+        assert!(state.mail_post());
+        assert!(!state.mail_post());
+        state.mail_read();
+        assert!(state.mail_post());
+    }
+
+    #[test]
+    fn shared_wake_finds_nobody_before_start_and_after_finish() {
+        let state = State::new();
+        assert_eq!(state.shared_wake(), SharedWake::Nothing);
+        state.start();
+        assert_eq!(state.shared_wake(), SharedWake::Nothing);
+        assert!(!state.shared_prepare_park(), "the notice is taken back");
+        assert!(state.shared_prepare_park());
+        assert_eq!(state.shared_wake(), SharedWake::Futex);
+        state.shared_finish_park();
+        state.finish();
+        assert_eq!(state.shared_wake(), SharedWake::Nothing);
+        assert_eq!(state.get(), RunState::Finished);
+    }
+}
