@@ -123,12 +123,10 @@ impl<M: Message> Inbox<M> {
             // SAFETY: the node is ours until the exchange below publishes it.
             unsafe { (*M::link(node)).0.store(next, Ordering::Relaxed) };
             // Release: pairs with `take`; the message and what was done before it.
-            match self.head.compare_exchange_weak(
-                head,
-                node,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .head
+                .compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed)
+            {
                 Ok(_) if asleep => return Posted::WakeOwner,
                 Ok(_) => return Posted::Awake,
                 Err(now) => head = now,

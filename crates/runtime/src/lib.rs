@@ -1,1 +1,85 @@
-//! The contract that Trefoil's three thread runtimes share.
+//! The contract that Trefoil's three thread runtimes share, and what is built directly on it.
+//!
+//! ```text
+//!   sync, net, programs                 thread::{spawn, park, sleep, …}, Waiter, Source
+//!  ───────────────────────────────────────────────┬─────────────────────────────────────
+//!   this crate: written once          control block · state word · current thread · registry
+//!  ───────────────────────────────────────────────┼─────────────────────────────────────
+//!   kernel    green    hybrid                trait Runtime: start, park, wake, yield_now,
+//!                                            wait_ready, blocking, now
+//! ```
+//!
+//! A threading model is an answer to one question: what happens when a thread waits? So
+//! [`Runtime`] is small and raw, and all comfort is built once above it, from two things:
+//!
+//! * [`Waiter`]: one wait of one thread, fired once by whoever makes its condition true.
+//!   Locks, channels and joins are built on it. It does not matter which model the two
+//!   threads belong to: the thread that waits decides how it waits.
+//! * [`Source`]: a descriptor that threads wait for.
+//!
+//! For those who write a runtime there is, besides the trait: [`NewThread`] (a thread that is
+//! only its closure), [`Live`] (the right to run a started one), [`Owner`] and [`Owned`]
+//! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
+//! other OS threads), [`Domain`] (the threads of one `run`), [`os`] (how a kernel thread
+//! waits), [`Pool`] and [`offload`](mod@offload) (blocking calls).
+//!
+//! It starts no OS thread but those of its pools, prints nothing, and never ends the process.
+
+mod atomic;
+#[cfg(not(trefoil_loom))]
+pub mod cancel;
+#[cfg(not(trefoil_loom))]
+pub mod clock;
+#[cfg(not(trefoil_loom))]
+mod contract;
+#[cfg(not(trefoil_loom))]
+mod current;
+#[cfg(not(trefoil_loom))]
+mod domain;
+mod inbox;
+mod model;
+#[cfg(not(trefoil_loom))]
+mod offload;
+#[cfg(not(trefoil_loom))]
+pub mod os;
+#[cfg(not(trefoil_loom))]
+mod owner;
+#[cfg(not(trefoil_loom))]
+mod pool;
+#[cfg(not(trefoil_loom))]
+mod ready;
+mod reason;
+#[cfg(not(trefoil_loom))]
+mod registry;
+#[cfg(not(trefoil_loom))]
+mod source;
+mod spin;
+mod state;
+#[cfg(not(trefoil_loom))]
+pub mod thread;
+mod token;
+mod wait;
+
+#[cfg(not(trefoil_loom))]
+pub use self::real::*;
+pub use inbox::{Inbox, Link, Message, Messages, Posted};
+pub use model::{Model, UnknownModel};
+pub use reason::{Reason, Waiting};
+pub use spin::{Spin, SpinGuard};
+pub use state::RunState;
+pub use wait::{Outcome, Wait, Waiter};
+
+/// What loom's models do not need, and loom could not run.
+#[cfg(not(trefoil_loom))]
+mod real {
+    pub use crate::contract::Runtime;
+    pub use crate::current::{in_runtime, runtime};
+    pub use crate::domain::Domain;
+    pub use crate::offload::{offload, offload_threads};
+    pub use crate::owner::{Owned, Owner};
+    pub use crate::pool::Pool;
+    pub use crate::ready::ReadyQueue;
+    pub use crate::registry::{ThreadInfo, threads};
+    pub use crate::source::{Interest, Poller, Readiness, Source};
+    pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId, run_current};
+}

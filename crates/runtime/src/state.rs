@@ -24,7 +24,9 @@
 //! wakes has made the condition true before. Both halves carry that order across:
 //! what was written before `wake` is seen after `park` returns.
 
-use crate::atomic::{AtomicU32, Ordering};
+#![forbid(unsafe_code)]
+
+use crate::atomic::{AtomicU32, Ordering, fence};
 
 /// What a thread is doing, as dumps show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +43,18 @@ pub enum RunState {
     Finished,
 }
 
+impl core::fmt::Display for RunState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            RunState::New => "not started",
+            RunState::Ready => "ready",
+            RunState::Running => "running",
+            RunState::Parked => "parked",
+            RunState::Finished => "finished",
+        })
+    }
+}
+
 const NEW: u32 = 0;
 const READY: u32 = 1;
 const RUNNING: u32 = 2;
@@ -51,7 +65,7 @@ const FINISHED: u32 = 5;
 /// What a wake-up by the owner asks for.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub enum OwnedWake {
+pub(crate) enum OwnedWake {
     /// The thread was parked: the caller must put it into its ready queue.
     Enqueue,
     /// Nothing to do: it is awake and will look again, or it has finished.
@@ -61,7 +75,7 @@ pub enum OwnedWake {
 /// What a wake-up of a kernel thread asks for.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub enum SharedWake {
+pub(crate) enum SharedWake {
     /// The thread sleeps on the word: the caller must wake the futex.
     Futex,
     /// Nothing to do.
@@ -70,7 +84,7 @@ pub enum SharedWake {
 
 /// A thread's run state.
 #[derive(Debug)]
-pub struct State {
+pub(crate) struct State {
     word: AtomicU32,
     /// 1 while a wake-up message for this thread is in its owner's inbox.
     mail: AtomicU32,
@@ -84,16 +98,8 @@ impl State {
         }
     }
 
-    /// A state for a thread that runs already: an adopted OS thread.
-    pub(crate) fn running() -> State {
-        State {
-            word: AtomicU32::new(RUNNING),
-            mail: AtomicU32::new(0),
-        }
-    }
-
     /// What the thread is doing, for dumps: a moment later it may be doing something else.
-    pub fn get(&self) -> RunState {
+    pub(crate) fn get(&self) -> RunState {
         // Acquire: pairs with `start`, so that a reader who sees a started thread also
         // sees which runtime owns it.
         match self.word.load(Ordering::Acquire) {
@@ -110,6 +116,18 @@ impl State {
         debug_assert_eq!(self.get(), RunState::New);
         // Release: pairs with `get`; the owner has been written before.
         self.word.store(RUNNING, Ordering::Release);
+        // Pairs with the fence of `is_started_for_wake`: either the thread sees the token or
+        // the request that the other side has set, or the other side sees it started.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether the thread must be woken because of something that was written before
+    /// this call and that the thread looks at before it parks (its token, a request to
+    /// cancel it). A thread that has not started will see it by itself.
+    pub(crate) fn is_started_for_wake(&self) -> bool {
+        // Pairs with the fence of `start`.
+        fence(Ordering::SeqCst);
+        !matches!(self.get(), RunState::New)
     }
 
     /// RUNNING -> FINISHED, by the OS thread that ran the thread. Wake-ups that come
@@ -124,7 +142,7 @@ impl State {
     /// Before a park, on the thread's own stack: takes back a wake-up that came early.
     /// If it says `true`, the park must not happen.
     #[inline]
-    pub fn owned_take_notice(&self) -> bool {
+    pub(crate) fn owned_take_notice(&self) -> bool {
         if self.word.load(Ordering::Relaxed) == NOTIFIED {
             self.word.store(RUNNING, Ordering::Relaxed);
             return true;
@@ -134,7 +152,7 @@ impl State {
 
     /// RUNNING -> PARKED, by the scheduler once the stack has been left (Rule 4).
     #[inline]
-    pub fn owned_park(&self) {
+    pub(crate) fn owned_park(&self) {
         debug_assert_eq!(self.word.load(Ordering::Relaxed), RUNNING);
         self.word.store(PARKED, Ordering::Relaxed);
     }
@@ -142,20 +160,20 @@ impl State {
     /// RUNNING or NOTIFIED -> READY, by the scheduler once the stack has been left.
     /// A notice is dropped: the thread will run again, and looks again then.
     #[inline]
-    pub fn owned_yield(&self) {
+    pub(crate) fn owned_yield(&self) {
         self.word.store(READY, Ordering::Relaxed);
     }
 
     /// READY -> RUNNING, by the scheduler just before it switches to the stack.
     #[inline]
-    pub fn owned_resume(&self) {
+    pub(crate) fn owned_resume(&self) {
         debug_assert_eq!(self.word.load(Ordering::Relaxed), READY);
         self.word.store(RUNNING, Ordering::Relaxed);
     }
 
     /// A wake-up on the owner's OS thread.
     #[inline]
-    pub fn owned_wake(&self) -> OwnedWake {
+    pub(crate) fn owned_wake(&self) -> OwnedWake {
         match self.word.load(Ordering::Relaxed) {
             PARKED => {
                 self.word.store(READY, Ordering::Relaxed);
@@ -173,7 +191,7 @@ impl State {
     /// into the owner's inbox. If not, one is there that the owner has not read yet.
     #[inline]
     #[must_use]
-    pub fn mail_post(&self) -> bool {
+    pub(crate) fn mail_post(&self) -> bool {
         // AcqRel: pairs with `mail_read`. Whoever finds 1 has released its condition
         // into the chain of exchanges that the reader acquires.
         self.mail.swap(1, Ordering::AcqRel) == 0
@@ -181,7 +199,7 @@ impl State {
 
     /// The owner has unlinked the message and is about to act on it.
     #[inline]
-    pub fn mail_read(&self) {
+    pub(crate) fn mail_read(&self) {
         // AcqRel: pairs with `mail_post`. An exchange and not a store, so that the
         // conditions of posters that found 1 are visible to the thread it wakes.
         self.mail.swap(0, Ordering::AcqRel);
@@ -191,10 +209,11 @@ impl State {
 
     /// RUNNING -> PARKED, or takes back a notice and says `false`: do not sleep.
     pub(crate) fn shared_prepare_park(&self) -> bool {
-        // Acquire on failure: pairs with `shared_wake`.
+        // Release: pairs with `shared_wake`, so that the waker sees where the thread
+        // sleeps (its alarm). Acquire on failure: pairs with `shared_wake`.
         match self
             .word
-            .compare_exchange(RUNNING, PARKED, Ordering::Relaxed, Ordering::Acquire)
+            .compare_exchange(RUNNING, PARKED, Ordering::Release, Ordering::Acquire)
         {
             Ok(_) => true,
             Err(_) => {
@@ -223,12 +242,12 @@ impl State {
             if seen == NEW || seen == FINISHED {
                 return SharedWake::Nothing;
             }
-            // Release: pairs with `shared_finish_park` and `shared_prepare_park`. Also
-            // from NOTIFIED, where the exchange only adds to the release sequence.
+            // Release: pairs with `shared_finish_park` and `shared_prepare_park`; Acquire:
+            // pairs with `shared_prepare_park`. Also from NOTIFIED, where the exchange only adds to the release sequence.
             match self.word.compare_exchange_weak(
                 seen,
                 NOTIFIED,
-                Ordering::Release,
+                Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
                 Ok(PARKED) => return SharedWake::Futex,
@@ -269,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_message_is_posted_once_until_it_is_read() {
-        let state = State::running();
+        let state = State::new();
         assert!(state.mail_post());
         assert!(!state.mail_post());
         state.mail_read();

@@ -1,0 +1,51 @@
+//! The time since when a thread waits: cheap and coarse.
+//!
+//! A worker reads the clock once in a while and leaves the time here; its threads write it
+//! down when they begin to wait. Elsewhere the kernel's coarse clock answers, which is
+//! right to a few milliseconds.
+
+use core::cell::Cell;
+use core::time::Duration;
+use std::time::Instant;
+
+thread_local! {
+    /// Nanoseconds; 0: this OS thread is no worker.
+    static CACHED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Reads the clock for the threads of this worker, and gives the time.
+pub fn tick() -> Instant {
+    CACHED.set(coarse_now());
+    Instant::now()
+}
+
+/// This OS thread is a worker no more.
+pub fn stop() {
+    CACHED.set(0);
+}
+
+/// Nanoseconds since some time before the process began.
+#[inline]
+pub(crate) fn coarse() -> u64 {
+    match CACHED.get() {
+        0 => coarse_now(),
+        cached => cached,
+    }
+}
+
+/// How long ago that was.
+pub(crate) fn elapsed_since(then: u64) -> Duration {
+    Duration::from_nanos(coarse_now().saturating_sub(then))
+}
+
+fn coarse_now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a live timespec; the call fails only for an unknown clock, and then
+    // leaves zeros.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    let nanos = i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec);
+    u64::try_from(nanos).unwrap_or(1)
+}

@@ -1,0 +1,68 @@
+//! The contract: what a threading model must answer, and nothing that can be built above.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::model::Model;
+use crate::source::{Interest, Source};
+use crate::thread::{NewThread, Thread};
+use crate::wait::{Outcome, Wait};
+
+/// A thread runtime, as its threads see it.
+///
+/// Users never call this: they call `spawn`, locks, channels and sockets, which are written
+/// once above it. Each thread's control block holds the object that answers for it: in the
+/// hybrid runtime that is its worker. All methods but [`wake`](Runtime::wake) and
+/// [`start`](Runtime::start) are called by the current thread, on its own stack.
+pub trait Runtime: Send + Sync {
+    /// Which answer this is.
+    fn model(&self) -> Model;
+
+    /// Accepts a thread that has not run yet. Any OS thread may call it.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's refusal (no more kernel threads), a stack size that the
+    /// runtime cannot give, or a runtime that has shut down. The thread is then dropped,
+    /// which drops its closure.
+    fn start(&self, thread: NewThread) -> io::Result<()>;
+
+    /// The current thread leaves the processor until it is woken or `until` has come.
+    ///
+    /// It may return early: the caller checks what it waits for, in a loop. A wake-up that
+    /// came since the caller last looked makes it return at once.
+    fn park(&self, until: Option<Instant>);
+
+    /// A thread of this runtime that has started must look again at what it waits for.
+    /// Any OS thread may call it. What was written before is seen after the `park` that
+    /// it ends.
+    fn wake(&self, thread: &Thread);
+
+    /// Lets other threads that are ready run first.
+    fn yield_now(&self);
+
+    /// The current thread waits until `source` may be ready, as `wait` says.
+    ///
+    /// It may return `Woken` early: the caller tries its operation again.
+    ///
+    /// # Errors
+    ///
+    /// The poller refused the descriptor (`EPERM`, `ENOSPC`).
+    fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome>;
+
+    /// Runs a call that may block, where it stops nobody else, and waits for its end.
+    /// `call` does not unwind.
+    fn blocking(&self, call: &mut (dyn FnMut() + Send));
+
+    /// The time by this runtime's clock.
+    fn now(&self) -> Instant;
+
+    /// The runtime that runs single threads of another model inside this one, if one was
+    /// set up. `Builder::model` asks for it.
+    fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
+        let _ = model;
+        None
+    }
+}

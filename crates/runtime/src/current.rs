@@ -1,0 +1,195 @@
+//! Who am I: the current thread of this OS thread, and how it waits.
+//!
+//! An OS thread always has a current thread: one that a runtime runs on it, or, outside,
+//! one that stands for the OS thread itself and is made when it is first asked for.
+//!
+//! By Rule 7 the pointer is read anew after every wait, by functions that are not inlined.
+
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use crate::clock;
+use crate::contract::Runtime;
+use crate::os::Foreign;
+use crate::thread::{Header, Thread, ThreadRef, adopted};
+use crate::wait::{Outcome, Wait};
+
+thread_local! {
+    static CURRENT: Cell<*mut Header> = const { Cell::new(ptr::null_mut()) };
+    /// Fibers of this OS thread that wait in the middle of an unwinding.
+    static SUSPENDED_PANICS: Cell<usize> = const { Cell::new(0) };
+    static ADOPTED: Cell<Option<Adopted>> = const { Cell::new(None) };
+}
+
+/// Ends the thread that stands for an OS thread when that OS thread ends.
+struct Adopted(NonNull<Header>);
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null_mut());
+        // SAFETY: the reference that `adopt` got; nothing runs as this thread any more.
+        unsafe {
+            let header = self.0.as_ref();
+            header.state.finish();
+            crate::registry::remove(self.0);
+            let _ = header.join.finish();
+            Header::release(self.0);
+        }
+    }
+}
+
+/// The current thread, which is alive as long as it runs.
+#[inline(never)]
+pub(crate) fn thread_ref() -> ThreadRef {
+    match NonNull::new(CURRENT.get()) {
+        Some(header) => ThreadRef(header),
+        None => adopt(),
+    }
+}
+
+#[cold]
+fn adopt() -> ThreadRef {
+    // The name is only asked for where that cannot fail: `std::thread::current` panics
+    // while thread-locals are torn down.
+    let name = ADOPTED
+        .try_with(|_| std::thread::current().name().map(str::to_owned))
+        .ok()
+        .flatten();
+    let header = adopted(name.as_deref());
+    CURRENT.set(header.as_ptr());
+    // In a thread-local's destructor nothing comes after us that could end the thread:
+    // then it is leaked, a few hundred bytes.
+    let _ = ADOPTED.try_with(|slot| slot.set(Some(Adopted(header))));
+    ThreadRef(header)
+}
+
+/// A handle to the current thread.
+pub(crate) fn thread() -> Thread {
+    // SAFETY: the current thread is alive.
+    unsafe { thread_ref().upgrade() }
+}
+
+/// Whether the caller runs on a thread that one of our runtimes runs.
+#[must_use]
+pub fn in_runtime() -> bool {
+    let current = CURRENT.get();
+    // SAFETY: the current thread is alive, and has started.
+    NonNull::new(current).is_some_and(|header| unsafe { header.as_ref().home().is_some() })
+}
+
+/// The `run` that the current thread belongs to; 0: none.
+pub(crate) fn domain() -> u64 {
+    // SAFETY: the current thread is alive.
+    unsafe { thread_ref().0.as_ref() }.traits.domain
+}
+
+/// Calls `body` with the runtime that answers for the current thread.
+#[inline]
+pub(crate) fn with_runtime<R>(body: impl FnOnce(&dyn Runtime) -> R) -> R {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive and has started; it does not change or end
+    // while `body` runs on its stack.
+    body(unsafe { me.0.as_ref().runtime() })
+}
+
+/// The current thread's runtime, to be kept. A plain OS thread's answers like a kernel
+/// thread's, and cannot start threads.
+#[must_use]
+pub fn runtime() -> Arc<dyn Runtime> {
+    // SAFETY: the current thread is alive and has started.
+    unsafe { thread_ref().0.as_ref().home() }.unwrap_or_else(|| Arc::new(Foreign))
+}
+
+/// Takes the current thread's park token.
+#[inline]
+pub(crate) fn take_token(me: ThreadRef) -> bool {
+    // SAFETY: the caller got `me` as the current thread, which it still is.
+    unsafe { me.0.as_ref() }.token.take()
+}
+
+/// Runs `wait`'s loop: until `done`, or as `wait` says. `done` is asked before every park.
+pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive, has started, and stays the current one on this
+    // stack.
+    let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
+    if done() {
+        return Outcome::Woken;
+    }
+    header
+        .waiting
+        .begin(wait.reason, wait.place, clock::coarse());
+    let outcome = loop {
+        if let Some(early) = interrupted(header, runtime, wait) {
+            // A last look: what has come counts more than that it came late.
+            break if done() { Outcome::Woken } else { early };
+        }
+        runtime.park(wait.until);
+        if done() {
+            break Outcome::Woken;
+        }
+    };
+    header.waiting.end();
+    outcome
+}
+
+#[inline]
+fn interrupted(header: &Header, runtime: &dyn Runtime, wait: &Wait) -> Option<Outcome> {
+    if wait.cancellable && is_cancelled(header) {
+        return Some(Outcome::Cancelled);
+    }
+    let late = wait.until.is_some_and(|until| runtime.now() >= until);
+    late.then_some(Outcome::TimedOut)
+}
+
+/// Whether a wait that `wait` describes is over without having got what it waits for.
+pub(crate) fn interruption(wait: &Wait) -> Option<Outcome> {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive and has started.
+    let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
+    interrupted(header, runtime, wait)
+}
+
+#[inline]
+fn is_cancelled(header: &Header) -> bool {
+    // Acquire: pairs with `Thread::request_cancel`. By Rule 6 never while it unwinds.
+    header.cancel.load(Ordering::Acquire) && !panicking()
+}
+
+/// Writes down what the current thread waits for while `body` waits.
+pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive, and stays the current one on this stack.
+    let header = unsafe { me.0.as_ref() };
+    header
+        .waiting
+        .begin(wait.reason, wait.place, clock::coarse());
+    let result = body();
+    header.waiting.end();
+    result
+}
+
+/// Makes `header` the current thread while `body` runs. `body` does not unwind.
+#[inline]
+pub(crate) fn with<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> R {
+    // SAFETY: the caller runs the thread, which is therefore alive.
+    let unwinding = unsafe { &header.as_ref().unwinding };
+    if unwinding.replace(false) {
+        SUSPENDED_PANICS.set(SUSPENDED_PANICS.get() - 1);
+    }
+    let outer = CURRENT.replace(header.as_ptr());
+    let result = body();
+    CURRENT.set(outer);
+    if std::thread::panicking() && SUSPENDED_PANICS.get() == 0 {
+        // It has left its stack while it unwinds, and nobody else can be the reason.
+        unwinding.set(true);
+        SUSPENDED_PANICS.set(1);
+    }
+    result
+}
+
+pub(crate) fn panicking() -> bool {
+    std::thread::panicking() && SUSPENDED_PANICS.get() == 0
+}

@@ -1,0 +1,270 @@
+//! OS threads that wait for work for a while before they end.
+//!
+//! Jobs go through a crossbeam channel. The count `idle` says how many threads wait at the
+//! channel and are not spoken for:
+//!
+//! * a thread that is about to wait adds one;
+//! * who takes one away has reserved a thread, and sends it a job;
+//! * a job that was sent without a reservation takes one away when it is received;
+//! * a thread that has waited long enough takes one away, and ends. If it cannot, a job is
+//!   on its way to it.
+//!
+//! So a reserved job never waits, and no job is left without a thread.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+
+/// A pool of OS threads that run jobs.
+#[derive(Debug)]
+pub struct Pool<J: 'static> {
+    shared: Arc<Shared<J>>,
+}
+
+#[derive(Debug)]
+struct Shared<J> {
+    name: &'static str,
+    most: usize,
+    keep: Duration,
+    run: fn(J),
+    sender: Sender<Envelope<J>>,
+    receiver: Receiver<Envelope<J>>,
+    idle: AtomicIsize,
+    threads: AtomicUsize,
+    looking: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Envelope<J> {
+    job: J,
+    reserved: bool,
+}
+
+impl<J: Send + 'static> Pool<J> {
+    /// A pool without threads. They will be called `name`, be at most `most`, and end when
+    /// they have had nothing to do for `keep`. `run` runs a job, and does not unwind.
+    pub fn new(name: &'static str, most: usize, keep: Duration, run: fn(J)) -> Pool<J> {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        Pool {
+            shared: Arc::new(Shared {
+                name,
+                most,
+                keep,
+                run,
+                sender,
+                receiver,
+                idle: AtomicIsize::new(0),
+                threads: AtomicUsize::new(0),
+                looking: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// How many threads there are.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.shared.threads.load(Ordering::Relaxed)
+    }
+
+    /// Has a job run: by an idle thread, else by a new one, else (at the limit) by the first
+    /// that has finished. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// There is no idle thread and the operating system refuses a new one: the job is given
+    /// back.
+    pub fn submit(&self, job: J) -> Result<(), (J, io::Error)> {
+        let shared = &self.shared;
+        if shared.reserve() {
+            shared.send(job, true);
+            return Ok(());
+        }
+        if !shared.count_thread() {
+            shared.send(job, false);
+            return Ok(());
+        }
+        Shared::spawn(shared, job)
+    }
+}
+
+impl<J: Send + 'static> Shared<J> {
+    fn send(&self, job: J, reserved: bool) {
+        // The pool holds a receiver, so it cannot fail.
+        let _ = self.sender.send(Envelope { job, reserved });
+    }
+
+    /// Takes an idle thread for a job of the caller's.
+    fn reserve(&self) -> bool {
+        // Relaxed: the channel orders everything else; the count only says who may use it.
+        self.idle
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |idle| {
+                (idle > 0).then(|| idle - 1)
+            })
+            .is_ok()
+    }
+
+    /// Counts a new thread, if one more is allowed.
+    fn count_thread(&self) -> bool {
+        self.threads
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
+                (threads < self.most).then_some(threads + 1)
+            })
+            .is_ok()
+    }
+
+    fn spawn(shared: &Arc<Shared<J>>, job: J) -> Result<(), (J, io::Error)> {
+        let own = Arc::clone(shared);
+        // The job is handed over by a cell, so that it comes back when the spawn fails.
+        let parcel = Arc::new(std::sync::Mutex::new(Some(job)));
+        let first = Arc::clone(&parcel);
+        let take = |parcel: &std::sync::Mutex<Option<J>>| {
+            parcel
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .take()
+        };
+        let spawned = std::thread::Builder::new()
+            .name(shared.name.to_owned())
+            .spawn(move || {
+                if let Some(job) = take(&first) {
+                    (own.run)(job);
+                }
+                own.serve();
+            });
+        match spawned {
+            Ok(_) => Ok(()),
+            Err(refused) => {
+                shared.threads.fetch_sub(1, Ordering::Relaxed);
+                match take(&parcel) {
+                    Some(job) => Err((job, refused)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The life of a thread after its first job.
+    fn serve(&self) {
+        loop {
+            self.idle.fetch_add(1, Ordering::Relaxed);
+            let received = self
+                .look_awhile()
+                .or_else(|| self.receiver.recv_timeout(self.keep).ok());
+            match received {
+                Some(envelope) => {
+                    if !envelope.reserved {
+                        self.idle.fetch_sub(1, Ordering::Relaxed);
+                    }
+                    (self.run)(envelope.job);
+                }
+                // A failed reservation of ourselves: somebody's job is on its way.
+                None if self.reserve() => break,
+                None => self.await_reserved(),
+            }
+        }
+        self.threads.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn await_reserved(&self) {
+        if let Ok(envelope) = self.receiver.recv() {
+            if !envelope.reserved {
+                self.idle.fetch_sub(1, Ordering::Relaxed);
+            }
+            (self.run)(envelope.job);
+        }
+    }
+
+    /// Looks for a job awake, for a moment: to wake a kernel thread that sleeps costs far
+    /// more. One thread of the pool at a time does.
+    fn look_awhile(&self) -> Option<Envelope<J>> {
+        const LOOKS: u32 = 300;
+        static SEVERAL: OnceLock<bool> = OnceLock::new();
+        let several = *SEVERAL
+            .get_or_init(|| std::thread::available_parallelism().is_ok_and(|all| all.get() > 1));
+        // Relaxed: it may happen that two look, or none.
+        if !several || self.looking.swap(1, Ordering::Relaxed) == 1 {
+            return None;
+        }
+        let mut found = None;
+        for _ in 0..LOOKS {
+            match self.receiver.try_recv() {
+                Ok(envelope) => found = Some(envelope),
+                Err(TryRecvError::Empty) => {
+                    std::hint::spin_loop();
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => {}
+            }
+            break;
+        }
+        self.looking.store(0, Ordering::Relaxed);
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    type Job = Box<dyn FnOnce() + Send>;
+
+    fn pool(most: usize) -> Pool<Job> {
+        Pool::new("test", most, Duration::from_millis(20), |job: Job| job())
+    }
+
+    fn refused((_, error): (Job, io::Error)) {
+        panic!("{error}");
+    }
+
+    #[test]
+    fn every_job_runs_also_at_the_limit() {
+        let pool = pool(2);
+        let (sender, receiver) = mpsc::channel();
+        for number in 0..500 {
+            let sender = sender.clone();
+            pool.submit(Box::new(move || sender.send(number).unwrap()))
+                .unwrap_or_else(refused);
+        }
+        let mut seen: Vec<i32> = (0..500).map(|_| receiver.recv().unwrap()).collect();
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..500));
+        assert!(pool.threads() <= 2);
+    }
+
+    #[test]
+    fn a_job_does_not_wait_behind_another_below_the_limit() {
+        let pool = pool(usize::MAX);
+        let (sender, receiver) = mpsc::channel();
+        let barrier = Arc::new(std::sync::Barrier::new(20));
+        for _ in 0..20 {
+            let (sender, barrier) = (sender.clone(), Arc::clone(&barrier));
+            pool.submit(Box::new(move || {
+                barrier.wait();
+                sender.send(()).unwrap();
+            }))
+            .unwrap_or_else(refused);
+        }
+        for _ in 0..20 {
+            receiver.recv().unwrap();
+        }
+    }
+
+    #[test]
+    fn idle_threads_end_and_new_ones_come() {
+        let pool = pool(4);
+        for _ in 0..3 {
+            let (sender, receiver) = mpsc::channel();
+            pool.submit(Box::new(move || sender.send(()).unwrap()))
+                .unwrap_or_else(refused);
+            receiver.recv().unwrap();
+            while pool.threads() != 0 {
+                std::thread::yield_now();
+            }
+        }
+    }
+}

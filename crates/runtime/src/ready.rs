@@ -1,0 +1,85 @@
+//! A worker's queue of fibers that are ready: first in, first out, linked through the
+//! control blocks, touched by its OS thread only.
+
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use crate::thread::{Header, Live};
+
+/// A queue of ready fibers.
+pub struct ReadyQueue {
+    head: Cell<Option<NonNull<Header>>>,
+    tail: Cell<Option<NonNull<Header>>>,
+    len: Cell<usize>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl ReadyQueue {
+    /// An empty queue.
+    #[must_use]
+    pub const fn new() -> ReadyQueue {
+        ReadyQueue {
+            head: Cell::new(None),
+            tail: Cell::new(None),
+            len: Cell::new(0),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Puts a thread last.
+    #[inline]
+    pub fn push(&self, thread: Live) {
+        let header = thread.into_pointer();
+        match self.tail.replace(Some(header)) {
+            // SAFETY: the queue holds the threads' references; their links are its own.
+            Some(last) => unsafe { last.as_ref().next_ready.set(Some(header)) },
+            None => self.head.set(Some(header)),
+        }
+        self.len.set(self.len.get() + 1);
+    }
+
+    /// Takes the first thread.
+    #[inline]
+    pub fn pop(&self) -> Option<Live> {
+        let header = self.head.get()?;
+        // SAFETY: the queue holds the thread's reference; its link is the queue's own.
+        let next = unsafe { header.as_ref() }.next_ready.take();
+        self.head.set(next);
+        if next.is_none() {
+            self.tail.set(None);
+        }
+        self.len.set(self.len.get() - 1);
+        // SAFETY: the right to run it was put in by `push`, on this OS thread.
+        Some(unsafe { Live::from_pointer(header) })
+    }
+
+    /// How many threads are ready.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.head.get().is_none()
+    }
+}
+
+impl Default for ReadyQueue {
+    fn default() -> ReadyQueue {
+        ReadyQueue::new()
+    }
+}
+
+impl fmt::Debug for ReadyQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyQueue")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,185 @@
+//! All threads that have not ended: what dumps, deadlock reports and shutdown read.
+//!
+//! Lists of control blocks, linked through the blocks themselves, each behind a spin lock.
+//! An OS thread puts what it spawns into one list, so workers that spawn do not meet.
+
+use core::cell::Cell;
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::clock;
+use crate::model::Model;
+use crate::reason::Waiting;
+use crate::spin::Spin;
+use crate::state::RunState;
+use crate::thread::{Header, Thread, ThreadId};
+
+const SHARDS: usize = 16;
+
+/// A control block's place in its list, guarded by the list's lock.
+pub(crate) struct Listed {
+    shard: Cell<usize>,
+    next: Cell<Option<NonNull<Header>>>,
+    previous: Cell<Option<NonNull<Header>>>,
+}
+
+impl Listed {
+    pub(crate) const fn new() -> Listed {
+        Listed {
+            shard: Cell::new(0),
+            next: Cell::new(None),
+            previous: Cell::new(None),
+        }
+    }
+}
+
+/// The first block of a list.
+#[repr(align(128))]
+struct Shard(Spin<List>);
+
+struct List(Option<NonNull<Header>>);
+
+// SAFETY: the pointers are to live headers, and are followed only under the lock.
+unsafe impl Send for List {}
+
+static REGISTRY: [Shard; SHARDS] = [const { Shard(Spin::new(List(None))) }; SHARDS];
+
+/// The list into which this OS thread puts threads.
+fn shard() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    let mut shard = SHARD.get();
+    if shard == usize::MAX {
+        shard = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        SHARD.set(shard);
+    }
+    shard
+}
+
+fn listed<'a>(header: NonNull<Header>) -> &'a Listed {
+    // SAFETY: a listed header is alive: it is taken out before its last reference goes.
+    unsafe { &(*header.as_ptr()).listed }
+}
+
+/// Lists a new thread.
+pub(crate) fn insert(header: NonNull<Header>) {
+    let shard = shard();
+    listed(header).shard.set(shard);
+    let mut list = REGISTRY[shard].0.lock();
+    listed(header).next.set(list.0);
+    if let Some(next) = list.0 {
+        listed(next).previous.set(Some(header));
+    }
+    list.0 = Some(header);
+}
+
+/// Takes out a thread that has ended. The caller has a reference.
+pub(crate) fn remove(header: NonNull<Header>) {
+    let place = listed(header);
+    let mut list = REGISTRY[place.shard.get()].0.lock();
+    match place.previous.get() {
+        Some(previous) => listed(previous).next.set(place.next.get()),
+        None => list.0 = place.next.get(),
+    }
+    if let Some(next) = place.next.get() {
+        listed(next).previous.set(place.previous.get());
+    }
+}
+
+/// Handles to the threads that have not ended and that `wanted` picks. It must not block.
+pub(crate) fn collect(wanted: impl Fn(&Thread) -> bool) -> Vec<Thread> {
+    let mut threads = Vec::new();
+    for shard in &REGISTRY {
+        // Cloned under the lock and used outside: the vector may grow meanwhile, which
+        // takes no lock of ours.
+        let list = shard.0.lock();
+        let mut next = list.0;
+        while let Some(header) = next {
+            let thread = Thread::borrowed(&header);
+            if wanted(thread) {
+                threads.push(thread.clone());
+            }
+            next = listed(header).next.get();
+        }
+    }
+    threads
+}
+
+/// What is known of a thread, at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ThreadInfo {
+    /// Its number.
+    pub id: ThreadId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// By which model it waits.
+    pub model: Model,
+    /// What it is doing.
+    pub state: RunState,
+    /// What it waits for, if it does.
+    pub waiting: Option<Waiting>,
+}
+
+impl ThreadInfo {
+    pub(crate) fn of(thread: &Thread) -> ThreadInfo {
+        let header = thread.header();
+        let state = header.state.get();
+        let note = header
+            .waiting
+            .read()
+            .filter(|_| !matches!(state, RunState::New | RunState::Finished));
+        ThreadInfo {
+            id: thread.id(),
+            name: thread.name().map(str::to_owned),
+            model: thread.model(),
+            state,
+            waiting: note.map(|(reason, place, since)| Waiting {
+                reason,
+                // SAFETY: the note holds nothing but null, which was sorted out, and
+                // addresses of locations, which are never freed.
+                place: unsafe { &*place },
+                since: clock::elapsed_since(since),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for ThreadInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "thread '{name}' ({}, {})", self.id.get(), self.model)?,
+            None => write!(f, "thread {} ({})", self.id.get(), self.model)?,
+        }
+        match &self.waiting {
+            Some(Waiting {
+                reason,
+                place,
+                since,
+            }) => write!(f, " waits for {reason} at {place}, for {since:.1?}"),
+            None => write!(f, " is {}", self.state),
+        }
+    }
+}
+
+/// All threads of the process that have not ended: those of every runtime, started or not,
+/// and the plain OS threads that have used something of ours. Each is described as it is
+/// at the moment it is looked at, while the others run on. Ordered by id.
+///
+/// ```
+/// let me = trefoil_runtime::thread::current();
+/// assert!(trefoil_runtime::threads().iter().any(|thread| thread.id == me.id()));
+/// ```
+#[must_use]
+pub fn threads() -> Vec<ThreadInfo> {
+    describe(&collect(|_| true))
+}
+
+pub(crate) fn describe(threads: &[Thread]) -> Vec<ThreadInfo> {
+    let mut all: Vec<ThreadInfo> = threads.iter().map(ThreadInfo::of).collect();
+    all.sort_by_key(|thread| thread.id);
+    all
+}

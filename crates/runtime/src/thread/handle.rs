@@ -1,0 +1,214 @@
+//! Handles to a thread: what anybody may hold and use from anywhere.
+
+use core::fmt;
+use core::ptr::NonNull;
+
+use super::header::{Header, ThreadId};
+use crate::current;
+use crate::inbox::{Link, Message};
+use crate::model::Model;
+
+/// A handle to a thread, as `std::thread::Thread`: clones name the same thread, and it may
+/// outlive the thread.
+#[repr(transparent)]
+pub struct Thread {
+    header: NonNull<Header>,
+}
+
+// SAFETY: a handle gives access to what anybody may touch of the header (see its table);
+// the reference count is atomic.
+unsafe impl Send for Thread {}
+// SAFETY: as above.
+unsafe impl Sync for Thread {}
+
+impl Thread {
+    /// # Safety
+    ///
+    /// The caller gives one of its references to the handle.
+    pub(crate) unsafe fn from_reference(header: NonNull<Header>) -> Thread {
+        Thread { header }
+    }
+
+    /// A handle that borrows its reference.
+    pub(crate) fn borrowed(header: &NonNull<Header>) -> &Thread {
+        // SAFETY: `Thread` is a transparent wrapper; whoever lends the pointer keeps a
+        // reference for as long. A shared `Thread` does not release it.
+        unsafe { &*core::ptr::from_ref(header).cast::<Thread>() }
+    }
+
+    #[inline]
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: the handle's reference keeps the header alive.
+        unsafe { self.header.as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn pointer(&self) -> NonNull<Header> {
+        self.header
+    }
+
+    /// Gives up the handle for its reference.
+    pub(crate) fn into_pointer(self) -> NonNull<Header> {
+        core::mem::ManuallyDrop::new(self).header
+    }
+
+    /// The thread's number, unique in the process.
+    #[must_use]
+    pub fn id(&self) -> ThreadId {
+        self.header().id
+    }
+
+    /// The thread's name, if it was given one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.header().traits.name.as_deref()
+    }
+
+    /// The model by which the thread waits. A plain OS thread counts as a kernel thread.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        self.header().model
+    }
+
+    /// Whether it is the calling thread.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        current::thread_ref() == self.as_ref()
+    }
+
+    /// Makes the thread's next (or present) [`park`](crate::thread::park) return, as in
+    /// `std`: at most one unpark is remembered. Never blocks; any thread may call it, of
+    /// whichever runtime, and a plain `std::thread` too. Unparking a thread that has ended
+    /// does nothing.
+    pub fn unpark(&self) {
+        let header = self.header();
+        if header.is_here() {
+            header.token.put_own();
+            self.wake();
+        } else if header.token.put_far() && header.state.is_started_for_wake() {
+            self.wake();
+        }
+    }
+
+    /// Asks the thread to end at its next cancellation point. It is woken to see it.
+    pub(crate) fn request_cancel(&self) {
+        let header = self.header();
+        // Release: pairs with the load in `current::is_cancelled`.
+        header
+            .cancel
+            .store(true, core::sync::atomic::Ordering::Release);
+        if header.state.is_started_for_wake() {
+            self.wake();
+        }
+    }
+
+    /// The thread looks again at what it waits for. The caller knows that it has started:
+    /// it has found something that only a running thread leaves (a waiter, say).
+    pub(crate) fn wake(&self) {
+        // SAFETY: it has started; what told the caller so is ordered after the start.
+        unsafe { self.header().runtime() }.wake(self);
+    }
+
+    pub(crate) fn as_ref(&self) -> ThreadRef {
+        ThreadRef(self.header)
+    }
+
+    // ----- for runtimes
+
+    /// For a runtime of fibers: the thread's worker, by the number of its
+    /// [`Owner`](crate::Owner). 0 for kernel threads.
+    #[must_use]
+    pub fn owner(&self) -> usize {
+        self.header().owner()
+    }
+
+    /// For a runtime: a message that tells the owner to wake this thread, unless one is
+    /// on its way already.
+    #[must_use]
+    pub fn mail(&self) -> Option<Mail> {
+        self.header().state.mail_post().then(|| Mail(self.clone()))
+    }
+}
+
+impl Clone for Thread {
+    fn clone(&self) -> Thread {
+        self.header().retain();
+        Thread {
+            header: self.header,
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // SAFETY: the handle owns one reference and goes.
+        unsafe { Header::release(self.header) }
+    }
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thread")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("model", &self.model())
+            .finish()
+    }
+}
+
+/// A thread that is known to be alive for another reason than a reference: the waiting
+/// thread of a waiter, the current thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ThreadRef(pub(crate) NonNull<Header>);
+
+impl ThreadRef {
+    /// The thread, if it is a fiber of the calling OS thread.
+    ///
+    /// # Safety
+    ///
+    /// It is alive, and stays so while the answer is used.
+    #[inline]
+    pub(crate) unsafe fn here(&self) -> Option<&Thread> {
+        // SAFETY: it is alive.
+        unsafe { self.0.as_ref().is_here() }.then(|| Thread::borrowed(&self.0))
+    }
+
+    /// A handle of its own.
+    ///
+    /// # Safety
+    ///
+    /// It is alive.
+    pub(crate) unsafe fn upgrade(self) -> Thread {
+        Thread::borrowed(&self.0).clone()
+    }
+}
+
+/// A wake-up on its way to the OS thread that owns the fiber.
+#[derive(Debug)]
+pub struct Mail(pub(super) Thread);
+
+/// What a [`Mail`] is addressed to, seen from outside: a control block.
+#[derive(Debug)]
+pub struct Addressee {
+    _opaque: [u8; 0],
+}
+
+// SAFETY: the link is used for one message at a time, because `State::mail_post` lets only
+// one be made until the owner has read it.
+unsafe impl Message for Mail {
+    type Target = Addressee;
+
+    fn into_raw(self) -> *mut Addressee {
+        self.0.into_pointer().as_ptr().cast()
+    }
+
+    unsafe fn from_raw(raw: *mut Addressee) -> Mail {
+        // SAFETY: by the trait's contract `raw` is a reference given up by `into_raw`.
+        Mail(unsafe { Thread::from_reference(NonNull::new_unchecked(raw.cast())) })
+    }
+
+    unsafe fn link(raw: *mut Addressee) -> *const Link<Addressee> {
+        // SAFETY: by the trait's contract the header is alive.
+        unsafe { &raw const (*raw.cast::<Header>()).mail_link }
+    }
+}

@@ -1,0 +1,213 @@
+//! The control block's header: all that is known of a thread but its closure and result.
+//!
+//! One per thread, reference-counted, followed in the same allocation by the closure and
+//! later the result (`block.rs`). Fields are grouped by who may touch them:
+//!
+//! | fields                                    | who                                        |
+//! |-------------------------------------------|--------------------------------------------|
+//! | `id`, `model`, `name`, `stack_size`, `vtable` | anybody; they never change             |
+//! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
+//! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
+//! | `next_ready`, `context`, `unwinding`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `mail_link`                               | the inbox that holds the message           |
+//! | `listed`                                  | the registry, under its lock               |
+
+use core::cell::{Cell, UnsafeCell};
+use core::fmt;
+use core::num::NonZeroU64;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::os::fd::OwnedFd;
+use std::process;
+use std::sync::Arc;
+
+use super::block::{Stage, VTable};
+use super::handle::Addressee;
+use super::join::JoinWord;
+use super::scope::ScopeData;
+use crate::contract::Runtime;
+use crate::inbox::Link;
+use crate::model::Model;
+use crate::os::FOREIGN;
+use crate::owner;
+use crate::reason::WaitingNote;
+use crate::registry::Listed;
+use crate::spin::Spin;
+use crate::state::State;
+use crate::token::Token;
+
+/// A number that names a thread. No two threads of a process have the same, ever,
+/// whichever runtime they belong to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ThreadId(pub(crate) NonZeroU64);
+
+impl fmt::Debug for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ThreadId({})", self.0)
+    }
+}
+
+impl ThreadId {
+    /// The number itself.
+    #[must_use]
+    pub fn get(self) -> NonZeroU64 {
+        self.0
+    }
+
+    /// A new one. OS threads take numbers by the thousand, so that spawning threads do
+    /// not meet on one counter.
+    pub(crate) fn next() -> ThreadId {
+        const BLOCK: u64 = 1024;
+        static NEXT_BLOCK: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
+        thread_local! {
+            static NEXT: Cell<u64> = const { Cell::new(0) };
+        }
+        let taken = NEXT.get();
+        let number = if taken.is_multiple_of(BLOCK) {
+            // A counter: any order will do.
+            NEXT_BLOCK.fetch_add(1, Ordering::Relaxed) * BLOCK + 1
+        } else {
+            taken + 1
+        };
+        NEXT.set(number);
+        // The last number of a block is a multiple of BLOCK, so the next call takes a new one.
+        ThreadId(NonZeroU64::new(number).expect("numbers begin at one"))
+    }
+}
+
+/// What the spawner says about a thread.
+#[derive(Debug, Default)]
+pub(crate) struct Traits {
+    pub(crate) name: Option<Box<str>>,
+    /// 0: the runtime's default.
+    pub(crate) stack_size: usize,
+    /// The `run` that it belongs to; 0: none.
+    pub(crate) domain: u64,
+    pub(crate) scope: Option<Arc<ScopeData>>,
+}
+
+pub(crate) struct Header {
+    refs: AtomicUsize,
+    pub(crate) vtable: &'static VTable,
+    pub(crate) state: State,
+    pub(crate) token: Token,
+    pub(crate) cancel: AtomicBool,
+    pub(crate) model: Model,
+    pub(crate) unwinding: Cell<bool>,
+    pub(crate) stage: Cell<Stage>,
+    pub(crate) id: ThreadId,
+    pub(crate) traits: Traits,
+    pub(crate) join: JoinWord,
+    pub(crate) waiting: WaitingNote,
+    home: UnsafeCell<Option<Arc<dyn Runtime>>>,
+    owner: AtomicUsize,
+    pub(crate) next_ready: Cell<Option<NonNull<Header>>>,
+    pub(crate) context: Cell<*mut ()>,
+    pub(crate) mail_link: Link<Addressee>,
+    pub(crate) listed: Listed,
+    /// What interrupts the poll of a kernel thread that waits for a descriptor.
+    pub(crate) alarm: Spin<Option<Arc<OwnedFd>>>,
+}
+
+impl Header {
+    pub(crate) fn new(
+        vtable: &'static VTable,
+        stage: Stage,
+        model: Model,
+        traits: Traits,
+        references: usize,
+    ) -> Header {
+        Header {
+            refs: AtomicUsize::new(references),
+            vtable,
+            state: State::new(),
+            token: Token::new(),
+            cancel: AtomicBool::new(false),
+            model,
+            unwinding: Cell::new(false),
+            stage: Cell::new(stage),
+            id: ThreadId::next(),
+            traits,
+            join: JoinWord::new(),
+            waiting: WaitingNote::new(),
+            home: UnsafeCell::new(None),
+            owner: AtomicUsize::new(0),
+            next_ready: Cell::new(None),
+            context: Cell::new(core::ptr::null_mut()),
+            mail_link: Link::new(),
+            listed: Listed::new(),
+            alarm: Spin::new(None),
+        }
+    }
+
+    /// Gives the thread to the OS thread that will run it, and starts it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the thread's `NewThread`, or has just made the header.
+    pub(crate) unsafe fn start(&self, home: Option<Arc<dyn Runtime>>, owner: usize) {
+        // SAFETY: nobody reads `home` before the state says that the thread has started.
+        unsafe { *self.home.get() = home };
+        self.owner.store(owner, Ordering::Relaxed);
+        self.state.start();
+    }
+
+    /// The runtime that answers for this thread.
+    ///
+    /// # Safety
+    ///
+    /// The thread has started, and the caller knows it by an acquire (or is the thread).
+    pub(crate) unsafe fn runtime(&self) -> &dyn Runtime {
+        // SAFETY: written once, before the start that the caller has seen.
+        match unsafe { &*self.home.get() } {
+            Some(runtime) => &**runtime,
+            None => &FOREIGN,
+        }
+    }
+
+    /// The same, to be kept. `None`: a plain OS thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Header::runtime`].
+    pub(crate) unsafe fn home(&self) -> Option<Arc<dyn Runtime>> {
+        // SAFETY: as above.
+        unsafe { (*self.home.get()).clone() }
+    }
+
+    /// Whether this is a fiber of the calling OS thread.
+    #[inline]
+    pub(crate) fn is_here(&self) -> bool {
+        // Relaxed: the answer "yes" can only be given by the OS thread that wrote it.
+        owner::is_here(self.owner.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn owner(&self) -> usize {
+        self.owner.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn retain(&self) {
+        // Relaxed: a reference is made from one that exists.
+        let before = self.refs.fetch_add(1, Ordering::Relaxed);
+        if before > usize::MAX / 2 {
+            // Handles were forgotten until the count nearly overflowed, as in `Arc`.
+            process::abort();
+        }
+    }
+
+    /// Gives a reference back; the last one frees the block.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns one reference and does not use the header afterwards.
+    pub(crate) unsafe fn release(header: NonNull<Header>) {
+        // SAFETY: the reference keeps it alive.
+        let refs = unsafe { &header.as_ref().refs };
+        // Release: pairs with the fence of whoever comes last.
+        if refs.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            // SAFETY: nobody else has a reference.
+            unsafe { (header.as_ref().vtable.free)(header) };
+        }
+    }
+}

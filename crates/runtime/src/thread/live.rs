@@ -1,0 +1,232 @@
+//! A started thread, in the hands of the OS thread that runs it.
+//!
+//! `Live` is the right to run one fiber. It exists once or, while the thread is parked,
+//! not at all: the parked thread owns itself, and [`Owner::wake`] makes a new one. That
+//! is Rule 4 in types: only the scheduler holds a `Live`, so only the scheduler can
+//! publish a thread as parked or ready, and it does so on its own stack.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
+
+use super::Thread;
+use super::block::Stage;
+use super::handle::Mail;
+use super::header::Header;
+use super::join::Ending;
+use crate::current;
+use crate::owner::Owner;
+use crate::registry;
+use crate::state::OwnedWake;
+use crate::wait::Waiter;
+
+/// The right of one OS thread to run one started thread.
+#[must_use]
+pub struct Live {
+    header: NonNull<Header>,
+    /// By Rule 1 it stays on its OS thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Live {
+    /// # Safety
+    ///
+    /// The caller gives up one reference to a started thread of this OS thread, which
+    /// nobody else runs.
+    pub(crate) unsafe fn from_pointer(header: NonNull<Header>) -> Live {
+        Live {
+            header,
+            _not_send: PhantomData,
+        }
+    }
+
+    pub(crate) fn into_pointer(self) -> NonNull<Header> {
+        mem::ManuallyDrop::new(self).header
+    }
+
+    /// The thread's handle.
+    #[must_use]
+    pub fn thread(&self) -> &Thread {
+        Thread::borrowed(&self.header)
+    }
+
+    fn header(&self) -> &Header {
+        self.thread().header()
+    }
+
+    /// The stack size that was asked for. `None`: the runtime's default.
+    #[must_use]
+    pub fn stack_size(&self) -> Option<usize> {
+        let size = self.header().traits.stack_size;
+        (size != 0).then_some(size)
+    }
+
+    /// A word for the runtime's own use: its fiber. It begins as null.
+    #[must_use]
+    #[inline]
+    pub fn context(&self) -> *mut () {
+        self.header().context.get()
+    }
+
+    /// Sets the runtime's word.
+    #[inline]
+    pub fn set_context(&self, context: *mut ()) {
+        self.header().context.set(context);
+    }
+
+    /// Makes it the current thread of this OS thread while `body` runs. `body` resumes
+    /// its fiber, or (kernel) calls [`run_current`].
+    #[inline]
+    pub fn as_current<R>(&self, body: impl FnOnce() -> R) -> R {
+        current::with(self.header, body)
+    }
+
+    /// RUNNING -> READY, once its stack has been left. The caller queues it.
+    #[inline]
+    pub fn set_ready(&self) {
+        self.header().state.owned_yield();
+    }
+
+    /// READY -> RUNNING, before its stack is entered.
+    ///
+    /// # Panics
+    ///
+    /// If `owner` is not the OS thread that started it: Rule 1.
+    #[inline]
+    pub fn set_running(&self, owner: &Owner) {
+        assert_eq!(
+            self.header().owner(),
+            owner.key(),
+            "Rule 1: a started fiber never changes its OS thread"
+        );
+        self.header().state.owned_resume();
+    }
+
+    /// RUNNING -> PARKED, once its stack has been left. A wake-up that came meanwhile
+    /// gives it back: then it is READY and the caller queues it.
+    #[inline]
+    pub fn park(self) -> Option<Live> {
+        let header = self.header();
+        if header.state.owned_take_notice() {
+            header.state.owned_yield();
+            return Some(self);
+        }
+        header.state.owned_park();
+        // It owns itself now: `Owner::wake` takes the reference up again.
+        mem::forget(self);
+        None
+    }
+
+    /// Its closure has returned and its stack has been left: tells whoever waits for it,
+    /// and gives up the reference.
+    pub fn finish(self) {
+        debug_assert_ne!(self.header().stage.get(), Stage::Closure);
+        // SAFETY: the thread has run to its end on this OS thread.
+        unsafe { end(self.into_pointer()) };
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // Its stack is still in use: by Rule 3 nothing of it may be freed. A scheduler
+        // that loses a thread has a defect; leaking is what is left that is sound.
+        debug_assert!(
+            std::thread::panicking(),
+            "a started thread was dropped unfinished"
+        );
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Live").field(self.thread()).finish()
+    }
+}
+
+impl Owner {
+    /// Wakes a fiber of this OS thread. `Some`: it was parked and is now READY; the caller
+    /// queues it. `None`: it is awake, and will look again before it parks.
+    ///
+    /// # Panics
+    ///
+    /// If the thread is not this owner's.
+    #[inline]
+    #[must_use]
+    pub fn wake(&self, thread: &Thread) -> Option<Live> {
+        let header = thread.header();
+        assert_eq!(header.owner(), self.key(), "a fiber is woken by its owner");
+        match header.state.owned_wake() {
+            // SAFETY: a parked thread owns one reference, taken up here; it is PARKED no
+            // longer, so nobody else takes it.
+            OwnedWake::Enqueue => Some(unsafe { Live::from_pointer(thread.pointer()) }),
+            OwnedWake::Nothing => None,
+        }
+    }
+
+    /// Acts on a wake-up from elsewhere.
+    #[must_use]
+    pub fn open(&self, mail: Mail) -> Option<Live> {
+        // First read, then act: a poster that comes later sends another.
+        mail.0.header().state.mail_read();
+        self.wake(&mail.0)
+    }
+}
+
+/// Runs the current thread's closure, on the current stack. A thread that was cancelled
+/// before it began drops its closure instead.
+///
+/// # Panics
+///
+/// If the current thread has begun already, or is a plain OS thread. The closure's own
+/// panic is caught: it is the thread's result.
+pub fn run_current() {
+    let header = current::thread_ref().0;
+    // SAFETY: the current thread is alive; its closure is its own to take, once.
+    unsafe {
+        assert_eq!(
+            header.as_ref().stage.get(),
+            Stage::Closure,
+            "a thread runs its closure once"
+        );
+        // Acquire: pairs with `request_cancel`.
+        if header.as_ref().cancel.load(Ordering::Acquire) {
+            Header::refuse_cancelled(header);
+        } else {
+            Header::call(header);
+        }
+    }
+}
+
+/// The thread's result is in place: publishes the end and gives the reference back.
+///
+/// # Safety
+///
+/// The caller holds the thread's `NewThread` or `Live` reference, which is used up; the
+/// stage is RESULT.
+pub(super) unsafe fn end(pointer: NonNull<Header>) {
+    // SAFETY: the reference keeps it alive.
+    let header = unsafe { pointer.as_ref() };
+    header.state.finish();
+    registry::remove(pointer);
+    // SAFETY: the result is the thread's until the join word says otherwise.
+    let panicked = unsafe { Header::is_panic(pointer) };
+    let scope = header.traits.scope.clone();
+    if panicked && let Some(scope) = &scope {
+        scope.child_panicked();
+    }
+    match header.join.finish() {
+        Ending::Kept => {}
+        // SAFETY: the joiner stays in `join` until its waiter is fired, which only we do.
+        Ending::Joined(waiter) => unsafe { Waiter::fire(waiter) },
+        // SAFETY: the handle has gone, so the result is nobody else's.
+        Ending::Detached => unsafe { Header::clear(pointer) },
+    }
+    // SAFETY: the caller's reference, used up.
+    unsafe { Header::release(pointer) };
+    // Last of all, for now the scope may end, and with it what the thread borrowed.
+    if let Some(scope) = scope {
+        scope.child_ended();
+    }
+}

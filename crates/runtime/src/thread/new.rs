@@ -1,0 +1,145 @@
+//! A thread that has not started: only its closure.
+
+use core::fmt;
+use core::mem;
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+use super::block::Block;
+use super::header::{Header, Traits};
+use super::join::JoinHandle;
+use super::live::Live;
+use super::{Thread, live};
+use crate::contract::Runtime;
+use crate::domain::Domain;
+use crate::model::Model;
+use crate::owner::Owner;
+use crate::registry;
+
+/// A spawned thread that has not started. It costs no stack, and may move between OS
+/// threads until somebody starts it.
+///
+/// Dropping it drops its closure; its joiner then gets
+/// [`Cancelled`](crate::cancel::Cancelled).
+pub struct NewThread {
+    header: NonNull<Header>,
+}
+
+// SAFETY: a thread's closure is `Send`, and nobody else touches it before the start.
+unsafe impl Send for NewThread {}
+
+impl NewThread {
+    /// # Safety
+    ///
+    /// `F` and `T` are `Send`, and outlive the thread.
+    pub(super) unsafe fn make<F: FnOnce() -> T, T>(
+        closure: F,
+        model: Model,
+        traits: Traits,
+    ) -> (NewThread, JoinHandle<T>) {
+        let header = Block::<F, T>::allocate(closure, model, traits, 2);
+        registry::insert(header);
+        // SAFETY: the block was made with two references, and its result is a `T`.
+        let handle = unsafe { JoinHandle::new(Thread::from_reference(header)) };
+        (NewThread { header }, handle)
+    }
+
+    /// The first thread of a `run`, named "main". `stack_size` as the builder's; `None`:
+    /// the runtime's default.
+    pub fn main<F, T>(
+        closure: F,
+        model: Model,
+        stack_size: Option<usize>,
+        domain: &Domain,
+    ) -> (NewThread, JoinHandle<T>)
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let traits = Traits {
+            name: Some("main".into()),
+            stack_size: stack_size.unwrap_or(0),
+            domain: domain.number(),
+            scope: None,
+        };
+        // SAFETY: by the bounds.
+        unsafe { NewThread::make(closure, model, traits) }
+    }
+
+    /// The thread's handle.
+    #[must_use]
+    pub fn thread(&self) -> &Thread {
+        Thread::borrowed(&self.header)
+    }
+
+    /// The stack size that was asked for. `None`: the runtime's default.
+    #[must_use]
+    pub fn stack_size(&self) -> Option<usize> {
+        let size = self.thread().header().traits.stack_size;
+        (size != 0).then_some(size)
+    }
+
+    /// Starts it as a fiber of the calling OS thread, which is `owner`; `home` answers for
+    /// it. By Rule 1 it never leaves this OS thread.
+    pub fn start_here(self, home: Arc<dyn Runtime>, owner: &Owner) -> Live {
+        self.start(home, owner.key())
+    }
+
+    /// Starts it as the calling kernel thread itself.
+    pub fn start_kernel(self, home: Arc<dyn Runtime>) -> Live {
+        self.start(home, 0)
+    }
+
+    fn start(self, home: Arc<dyn Runtime>, owner: usize) -> Live {
+        let header = self.header;
+        mem::forget(self);
+        // SAFETY: we held the `NewThread`.
+        unsafe {
+            header.as_ref().start(Some(home), owner);
+            Live::from_pointer(header)
+        }
+    }
+
+    /// Ends the thread without having started it; its joiner gets `payload`.
+    pub fn refuse(self, payload: Box<dyn core::any::Any + Send>) {
+        let header = self.header;
+        mem::forget(self);
+        // SAFETY: we held the `NewThread`, so the closure is in place and ours.
+        unsafe {
+            Header::refuse(header, payload);
+            live::end(header);
+        }
+    }
+}
+
+impl Drop for NewThread {
+    fn drop(&mut self) {
+        // SAFETY: we hold the `NewThread`, so the closure is in place and ours.
+        unsafe {
+            Header::refuse_cancelled(self.header);
+            live::end(self.header);
+        }
+    }
+}
+
+impl fmt::Debug for NewThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NewThread").field(self.thread()).finish()
+    }
+}
+
+/// A block for an OS thread that Trefoil did not make, which runs already.
+pub(crate) fn adopted(name: Option<&str>) -> NonNull<Header> {
+    let traits = Traits {
+        name: name.map(Into::into),
+        ..Traits::default()
+    };
+    let header = Block::<fn(), ()>::allocate(|| (), Model::Kernel, traits, 1);
+    // SAFETY: we have just made it.
+    unsafe {
+        Header::clear(header);
+        header.as_ref().start(None, 0);
+    }
+    registry::insert(header);
+    header
+}

@@ -1,0 +1,128 @@
+//! What a thread does with itself: park, sleep, yield, call what blocks.
+#![forbid(unsafe_code)]
+
+use std::panic::{self, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+
+use super::Thread;
+use crate::cancel;
+use crate::current;
+use crate::reason::Reason;
+use crate::wait::{Outcome, Wait};
+
+/// The calling thread's handle. A plain `std::thread` gets one too.
+///
+/// ```
+/// let me = trefoil_runtime::thread::current();
+/// assert!(me.is_current());
+/// ```
+#[must_use]
+pub fn current() -> Thread {
+    current::thread()
+}
+
+/// Parks the calling thread until somebody [unparks](Thread::unpark) it. An unpark that
+/// came before makes it return at once. A cancellation point.
+///
+/// ```
+/// use trefoil_runtime::thread;
+/// thread::current().unpark();
+/// thread::park(); // returns at once
+/// ```
+#[track_caller]
+pub fn park() {
+    park_as(&Wait::new(Reason::Park).cancellable());
+}
+
+/// As [`park`], for at most this long. The caller cannot tell which it was.
+#[track_caller]
+pub fn park_timeout(duration: Duration) {
+    let until = deadline_after(duration);
+    park_as(&Wait::new(Reason::Park).until(until).cancellable());
+}
+
+fn park_as(wait: &Wait) {
+    let me = current::thread_ref();
+    if current::wait_until(wait, || current::take_token(me)) == Outcome::Cancelled {
+        cancel::raise();
+    }
+}
+
+/// Parks the calling thread for at least this long. A cancellation point.
+#[track_caller]
+pub fn sleep(duration: Duration) {
+    sleep_as(&Wait::new(Reason::Sleep).until(deadline_after(duration)));
+}
+
+/// Parks the calling thread at least until this time. A cancellation point.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) {
+    sleep_as(&Wait::new(Reason::Sleep).until(Some(deadline)));
+}
+
+fn sleep_as(wait: &Wait) {
+    if current::wait_until(&wait.cancellable(), || false) == Outcome::Cancelled {
+        cancel::raise();
+    }
+}
+
+/// The time after `duration` by the current runtime's clock. `None`: beyond what the clock
+/// can tell, which is longer than any process lives.
+#[must_use]
+pub(crate) fn deadline_after(duration: Duration) -> Option<Instant> {
+    current::with_runtime(|runtime| runtime.now().checked_add(duration))
+}
+
+/// Lets other threads that are ready run first. No cancellation point.
+pub fn yield_now() {
+    current::with_runtime(|runtime| runtime.yield_now());
+}
+
+/// Runs `f`, which may block its OS thread, where it stops nobody else: on a kernel thread
+/// right here, else on a pool of kernel threads while the calling thread is parked. The
+/// pool grows on demand, to 512 threads; further calls then wait for their turn.
+///
+/// `f` may borrow from the caller, who waits for its end. It runs outside the runtime: it
+/// cannot spawn, and [`current`] is another thread in there. No cancellation point: what
+/// blocks cannot be called back.
+///
+/// # Panics
+///
+/// With `f`'s panic.
+///
+/// ```
+/// let text = trefoil_runtime::thread::blocking(|| std::fs::read_to_string("/proc/self/comm"));
+/// assert!(text.is_ok());
+/// ```
+#[track_caller]
+pub fn blocking<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let mut call = Some(f);
+    let mut result = None;
+    current::note_wait(&Wait::new(Reason::Blocking), || {
+        current::with_runtime(|runtime| {
+            runtime.blocking(&mut || {
+                if let Some(f) = call.take() {
+                    result = Some(panic::catch_unwind(AssertUnwindSafe(f)));
+                }
+            });
+        });
+    });
+    match result.expect("the runtime makes the call before it returns") {
+        Ok(value) => value,
+        Err(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// Whether the calling thread is unwinding because of a panic.
+///
+/// Other than `std::thread::panicking`, this is not fooled by another fiber of the same OS
+/// thread that waits in the middle of an unwinding. While one does, it says `false` for
+/// all its neighbours, even one that panics itself.
+#[must_use]
+pub fn panicking() -> bool {
+    current::panicking()
+}

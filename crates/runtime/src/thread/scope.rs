@@ -1,0 +1,195 @@
+//! Scoped threads: children that may borrow from their parent. By Rule 5, a copy of
+//! `std::thread::scope`.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::thread::Result;
+
+use super::Thread;
+use super::builder::Builder;
+use super::join::JoinHandle;
+use crate::current;
+use crate::reason::Reason;
+use crate::wait::Wait;
+
+/// What a scope and its children share.
+#[derive(Debug)]
+pub(crate) struct ScopeData {
+    running: AtomicUsize,
+    /// Children that panicked and whose handles have not returned the panic.
+    panics: AtomicUsize,
+    parent: Thread,
+}
+
+impl ScopeData {
+    pub(super) fn child_begins(&self) {
+        // Relaxed: the parent looks after the body has returned, and a child that spawns
+        // another one is itself counted meanwhile.
+        self.running.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn child_panicked(&self) {
+        // Relaxed: ordered by `child_ended`.
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handle has returned the panic of its thread.
+    pub(super) fn panic_was_seen(&self) {
+        self.panics.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn child_ended(&self) {
+        // Release: pairs with `all_ended`; what the child did is seen after the scope.
+        if self.running.fetch_sub(1, Ordering::Release) == 1 {
+            self.parent.wake();
+        }
+    }
+
+    fn all_ended(&self) -> bool {
+        // Acquire: pairs with `child_ended`.
+        self.running.load(Ordering::Acquire) == 0
+    }
+}
+
+/// A scope in which threads are spawned that may borrow from outside it; see [`scope`].
+pub struct Scope<'scope, 'env: 'scope> {
+    data: Arc<ScopeData>,
+    /// Invariant over `'scope`, as in `std`: else a child could be given a shorter one.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+/// Runs `body` with a scope, and returns after every thread that was spawned in it has
+/// ended. Such threads may borrow what lives outside the scope.
+///
+/// Waiting for the threads parks the calling thread, in every model; it is no
+/// cancellation point.
+///
+/// # Panics
+///
+/// With `body`'s panic, if it panicked; else, if a thread panicked whose handle was not
+/// joined. In both cases all threads have ended before.
+#[track_caller]
+pub fn scope<'env, F, T>(body: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let wait = Wait::new(Reason::Scope);
+    let scope = Scope {
+        data: Arc::new(ScopeData {
+            running: AtomicUsize::new(0),
+            panics: AtomicUsize::new(0),
+            parent: current::thread(),
+        }),
+        scope: PhantomData,
+        env: PhantomData,
+    };
+    // The body's panic is caught, so that the wait is not in the middle of an unwinding.
+    let result = panic::catch_unwind(AssertUnwindSafe(|| body(&scope)));
+    let _ = current::wait_until(&wait, || scope.data.all_ended());
+    match result {
+        Err(payload) => panic::resume_unwind(payload),
+        Ok(_) if scope.data.panics.load(Ordering::Relaxed) != 0 => {
+            panic!("a scoped thread panicked")
+        }
+        Ok(value) => value,
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Spawns a thread in this scope, on the current thread's runtime.
+    ///
+    /// # Panics
+    ///
+    /// If the thread cannot be started; [`Builder::spawn_scoped`] gives an error instead.
+    #[track_caller]
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        super::builder::expect_spawned(Builder::new().spawn_scoped(self, f))
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("running", &self.data.running.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Spawns a thread in `scope`, as this builder says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::spawn`].
+    pub fn spawn_scoped<'scope, F, T>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        f: F,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        scope.data.child_begins();
+        // SAFETY: the scope ends after its count is zero again, which the thread sees to
+        // when it has ended, or when it could not be started (`live::end`); so whatever
+        // lives as long as `'scope` outlives it. Both types are `Send`.
+        let handle = unsafe { self.spawn_in(Some(Arc::clone(&scope.data)), f) }?;
+        Ok(ScopedJoinHandle {
+            handle,
+            scope: PhantomData,
+        })
+    }
+}
+
+/// An owned permission to join a thread of a scope. Dropping it lets the thread run on;
+/// the scope waits for it.
+pub struct ScopedJoinHandle<'scope, T> {
+    handle: JoinHandle<T>,
+    scope: PhantomData<&'scope ()>,
+}
+
+impl<T> ScopedJoinHandle<'_, T> {
+    /// The thread itself.
+    #[must_use]
+    pub fn thread(&self) -> &Thread {
+        self.handle.thread()
+    }
+
+    /// Whether the thread has ended, so that `join` would return at once.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.handle.is_finished()
+    }
+
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Errors
+    ///
+    /// The payload of the thread's panic.
+    ///
+    /// # Panics
+    ///
+    /// If a thread joins itself.
+    #[track_caller]
+    pub fn join(self) -> Result<T> {
+        self.handle.join()
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedJoinHandle")
+            .field("thread", self.thread())
+            .finish_non_exhaustive()
+    }
+}
