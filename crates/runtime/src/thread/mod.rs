@@ -22,5 +22,7 @@ pub use join::JoinHandle;
 pub use live::{Live, run_current};
 pub use new::NewThread;
 pub(crate) use new::adopted;
-pub use park::{blocking, current, panicking, park, park_timeout, sleep, sleep_until, yield_now};
+pub use park::{
+    blocking, current, deadline_after, panicking, park, park_timeout, sleep, sleep_until, yield_now,
+};
 pub use scope::{Scope, ScopedJoinHandle, scope};

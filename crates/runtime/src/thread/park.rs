@@ -69,7 +69,7 @@ fn sleep_as(wait: &Wait) {
 /// The time after `duration` by the current runtime's clock. `None`: beyond what the clock
 /// can tell, which is longer than any process lives.
 #[must_use]
-pub(crate) fn deadline_after(duration: Duration) -> Option<Instant> {
+pub fn deadline_after(duration: Duration) -> Option<Instant> {
     current::with_runtime(|runtime| runtime.now().checked_add(duration))
 }
 
