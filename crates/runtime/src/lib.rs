@@ -77,7 +77,7 @@ mod real {
     pub use crate::domain::Domain;
     pub use crate::offload::{offload, offload_threads};
     pub use crate::owner::{Owned, Owner};
-    pub use crate::pool::Pool;
+    pub use crate::pool::{Limits, Pool};
     pub use crate::ready::ReadyQueue;
     pub use crate::registry::{ThreadInfo, threads};
     pub use crate::source::{Interest, Poller, Readiness, Source};

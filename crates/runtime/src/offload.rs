@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::pool::Pool;
+use crate::pool::{Limits, Pool};
 use crate::reason::Reason;
 use crate::wait::{Wait, Waiter};
 
@@ -24,7 +24,14 @@ unsafe impl Send for Call {}
 
 fn pool() -> &'static Pool<Call> {
     static POOL: OnceLock<Pool<Call>> = OnceLock::new();
-    POOL.get_or_init(|| Pool::new("trefoil-block", MOST, KEEP, perform))
+    POOL.get_or_init(|| {
+        let limits = Limits {
+            threads: MOST,
+            keep: KEEP,
+            stack_size: None,
+        };
+        Pool::new("trefoil-block", limits, perform)
+    })
 }
 
 fn perform(call: Call) {

@@ -13,7 +13,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ pub struct Pool<J: 'static> {
 #[derive(Debug)]
 struct Shared<J> {
     name: &'static str,
-    most: usize,
-    keep: Duration,
+    limits: Limits,
     run: fn(J),
+    closed: AtomicBool,
     sender: Sender<Envelope<J>>,
     receiver: Receiver<Envelope<J>>,
     idle: AtomicIsize,
@@ -40,21 +40,34 @@ struct Shared<J> {
 
 #[derive(Debug)]
 struct Envelope<J> {
-    job: J,
+    /// `None` ends the thread that gets it.
+    job: Option<J>,
     reserved: bool,
 }
 
+/// How large a pool becomes, and how long its threads stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most threads.
+    pub threads: usize,
+    /// A thread that has had nothing to do for so long ends.
+    pub keep: Duration,
+    /// The threads' stack size. `None`: that of `std::thread`.
+    pub stack_size: Option<usize>,
+}
+
 impl<J: Send + 'static> Pool<J> {
-    /// A pool without threads. They will be called `name`, be at most `most`, and end when
-    /// they have had nothing to do for `keep`. `run` runs a job, and does not unwind.
-    pub fn new(name: &'static str, most: usize, keep: Duration, run: fn(J)) -> Pool<J> {
+    /// A pool without threads. They will be called `name`. `run` runs a job, and does not
+    /// unwind.
+    #[must_use]
+    pub fn new(name: &'static str, limits: Limits, run: fn(J)) -> Pool<J> {
         let (sender, receiver) = crossbeam_channel::unbounded();
         Pool {
             shared: Arc::new(Shared {
                 name,
-                most,
-                keep,
+                limits,
                 run,
+                closed: AtomicBool::new(false),
                 sender,
                 receiver,
                 idle: AtomicIsize::new(0),
@@ -80,38 +93,52 @@ impl<J: Send + 'static> Pool<J> {
     pub fn submit(&self, job: J) -> Result<(), (J, io::Error)> {
         let shared = &self.shared;
         if shared.reserve() {
-            shared.send(job, true);
+            shared.send(Some(job), true);
             return Ok(());
         }
         if !shared.count_thread() {
-            shared.send(job, false);
+            shared.send(Some(job), false);
             return Ok(());
         }
         Shared::spawn(shared, job)
     }
 }
 
-impl<J: Send + 'static> Shared<J> {
-    fn send(&self, job: J, reserved: bool) {
+impl<J> Drop for Pool<J> {
+    /// Jobs that were submitted still run; then the threads end.
+    fn drop(&mut self) {
+        // SeqCst, with `Shared::next`.
+        self.shared.closed.store(true, Ordering::SeqCst);
+        while self.shared.reserve() {
+            self.shared.send(None, true);
+        }
+    }
+}
+
+impl<J> Shared<J> {
+    fn send(&self, job: Option<J>, reserved: bool) {
         // The pool holds a receiver, so it cannot fail.
         let _ = self.sender.send(Envelope { job, reserved });
     }
 
     /// Takes an idle thread for a job of the caller's.
     fn reserve(&self) -> bool {
-        // Relaxed: the channel orders everything else; the count only says who may use it.
+        // SeqCst: see `drop`. For all else the channel orders; the count only says who may
+        // use it.
         self.idle
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |idle| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| {
                 (idle > 0).then(|| idle - 1)
             })
             .is_ok()
     }
+}
 
+impl<J: Send + 'static> Shared<J> {
     /// Counts a new thread, if one more is allowed.
     fn count_thread(&self) -> bool {
         self.threads
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
-                (threads < self.most).then_some(threads + 1)
+                (threads < self.limits.threads).then_some(threads + 1)
             })
             .is_ok()
     }
@@ -127,14 +154,16 @@ impl<J: Send + 'static> Shared<J> {
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .take()
         };
-        let spawned = std::thread::Builder::new()
-            .name(shared.name.to_owned())
-            .spawn(move || {
-                if let Some(job) = take(&first) {
-                    (own.run)(job);
-                }
-                own.serve();
-            });
+        let mut builder = std::thread::Builder::new().name(shared.name.to_owned());
+        if let Some(size) = shared.limits.stack_size {
+            builder = builder.stack_size(size);
+        }
+        let spawned = builder.spawn(move || {
+            if let Some(job) = take(&first) {
+                (own.run)(job);
+            }
+            own.serve();
+        });
         match spawned {
             Ok(_) => Ok(()),
             Err(refused) => {
@@ -149,33 +178,38 @@ impl<J: Send + 'static> Shared<J> {
 
     /// The life of a thread after its first job.
     fn serve(&self) {
-        loop {
-            self.idle.fetch_add(1, Ordering::Relaxed);
-            let received = self
-                .look_awhile()
-                .or_else(|| self.receiver.recv_timeout(self.keep).ok());
-            match received {
-                Some(envelope) => {
-                    if !envelope.reserved {
-                        self.idle.fetch_sub(1, Ordering::Relaxed);
-                    }
-                    (self.run)(envelope.job);
-                }
-                // A failed reservation of ourselves: somebody's job is on its way.
-                None if self.reserve() => break,
-                None => self.await_reserved(),
-            }
+        while let Some(job) = self.next() {
+            (self.run)(job);
+        }
+        // A thread that came late may have taken what was sent to one that waits. So
+        // whoever ends a closed pool ends the next one too.
+        if self.closed.load(Ordering::SeqCst) && self.reserve() {
+            self.send(None, true);
         }
         self.threads.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn await_reserved(&self) {
-        if let Ok(envelope) = self.receiver.recv() {
-            if !envelope.reserved {
-                self.idle.fetch_sub(1, Ordering::Relaxed);
-            }
-            (self.run)(envelope.job);
+    /// Waits for a job. `None`: the thread ends.
+    fn next(&self) -> Option<J> {
+        self.idle.fetch_add(1, Ordering::SeqCst);
+        // SeqCst, with `drop`: either it sees us idle and ends us, or we see it closed, and
+        // then take what is left without waiting.
+        let received = if self.closed.load(Ordering::SeqCst) {
+            self.receiver.try_recv().ok()
+        } else {
+            self.look_awhile()
+                .or_else(|| self.receiver.recv_timeout(self.limits.keep).ok())
+        };
+        let envelope = match received {
+            Some(envelope) => envelope,
+            None if self.reserve() => return None,
+            // Somebody has reserved us at this moment: a job is on its way.
+            None => self.receiver.recv().ok()?,
+        };
+        if !envelope.reserved {
+            self.idle.fetch_sub(1, Ordering::SeqCst);
         }
+        envelope.job
     }
 
     /// Looks for a job awake, for a moment: to wake a kernel thread that sleeps costs far
@@ -214,7 +248,12 @@ mod tests {
     type Job = Box<dyn FnOnce() + Send>;
 
     fn pool(most: usize) -> Pool<Job> {
-        Pool::new("test", most, Duration::from_millis(20), |job: Job| job())
+        let limits = Limits {
+            threads: most,
+            keep: Duration::from_millis(20),
+            stack_size: None,
+        };
+        Pool::new("test", limits, |job: Job| job())
     }
 
     fn refused((_, error): (Job, io::Error)) {
@@ -266,5 +305,30 @@ mod tests {
                 std::thread::yield_now();
             }
         }
+    }
+
+    #[test]
+    fn a_pool_that_goes_ends_its_threads() {
+        let pool = Pool::new(
+            "test",
+            Limits {
+                threads: 8,
+                keep: Duration::MAX,
+                stack_size: Some(64 << 10),
+            },
+            |job: Job| job(),
+        );
+        let shared = Arc::clone(&pool.shared);
+        for _ in 0..50 {
+            pool.submit(Box::new(|| ())).unwrap_or_else(refused);
+        }
+        drop(pool);
+        while shared.threads.load(Ordering::Relaxed) != 0 {
+            std::thread::yield_now();
+        }
+        assert!(
+            shared.receiver.is_empty(),
+            "jobs that were submitted have run"
+        );
     }
 }
