@@ -52,6 +52,8 @@ mod reason;
 #[cfg(not(trefoil_loom))]
 mod registry;
 #[cfg(not(trefoil_loom))]
+mod run;
+#[cfg(not(trefoil_loom))]
 mod source;
 mod spin;
 mod state;
@@ -80,6 +82,7 @@ mod real {
     pub use crate::pool::{Limits, Pool};
     pub use crate::ready::ReadyQueue;
     pub use crate::registry::{ThreadInfo, threads};
+    pub use crate::run::{Leftover, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::{Interest, Poller, Readiness, Source};
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId, run_current};
 }

@@ -130,3 +130,13 @@ impl Runtime for Foreign {
         Instant::now()
     }
 }
+
+/// Names the calling kernel thread for debuggers, `/proc` and `top`; the kernel keeps the
+/// first 15 bytes.
+pub fn set_thread_name(name: &str) {
+    let mut short = [0u8; 16];
+    let len = name.len().min(15);
+    short[..len].copy_from_slice(&name.as_bytes()[..len]);
+    // SAFETY: a live string that ends with a NUL, for the calling thread.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), short.as_ptr().cast()) };
+}

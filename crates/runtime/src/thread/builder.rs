@@ -29,8 +29,8 @@ impl Builder {
         Builder::default()
     }
 
-    /// Names the thread. Dumps, deadlock reports and panic messages of kernel threads show
-    /// the name. It must not contain a NUL: [`spawn`](Builder::spawn) refuses it.
+    /// Names the thread. Dumps and deadlock reports show the name; on the kernel model
+    /// debuggers and `top` show its first 15 bytes too. It must not contain a NUL: [`spawn`](Builder::spawn) refuses it.
     pub fn name(self, name: String) -> Builder {
         Builder {
             name: Some(name),
@@ -109,12 +109,8 @@ impl Builder {
         if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
             return Err(invalid("a thread's name must not contain a NUL"));
         }
-        match self.stack_size {
-            Some(0) => return Err(invalid("a thread needs a stack: its size must not be 0")),
-            Some(size) if size > MAX_STACK_SIZE => {
-                return Err(invalid("a thread's stack is at most 1 GiB"));
-            }
-            _ => {}
+        if let Some(size) = self.stack_size {
+            check_stack_size(size)?;
         }
         Ok(Traits {
             name: self.name.map(String::into_boxed_str),
@@ -122,6 +118,19 @@ impl Builder {
             domain: current::domain(),
             scope: None,
         })
+    }
+}
+
+/// Checks a stack size that somebody asks for.
+///
+/// # Errors
+///
+/// `InvalidInput`: it is 0 or above [`MAX_STACK_SIZE`].
+pub fn check_stack_size(size: usize) -> io::Result<()> {
+    match size {
+        0 => Err(invalid("a thread needs a stack: its size must not be 0")),
+        1..=MAX_STACK_SIZE => Ok(()),
+        _ => Err(invalid("a thread's stack is at most 1 GiB")),
     }
 }
 

@@ -13,7 +13,7 @@ mod new;
 mod park;
 mod scope;
 
-pub use builder::{Builder, MAX_STACK_SIZE, spawn};
+pub use builder::{Builder, MAX_STACK_SIZE, check_stack_size, spawn};
 pub(crate) use handle::ThreadRef;
 pub use handle::{Addressee, Mail, Thread};
 pub(crate) use header::Header;
