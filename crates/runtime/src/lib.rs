@@ -78,9 +78,9 @@ mod real {
     pub use crate::current::{in_runtime, runtime};
     pub use crate::domain::Domain;
     pub use crate::offload::{offload, offload_threads};
-    pub use crate::owner::{Owned, Owner};
+    pub use crate::owner::{Held, Owned, Owner};
     pub use crate::pool::{Limits, Pool};
-    pub use crate::ready::ReadyQueue;
+    pub use crate::ready::{Next, ReadyQueue};
     pub use crate::registry::{ThreadInfo, threads};
     pub use crate::run::{Leftover, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::{Interest, Poller, Readiness, Source};

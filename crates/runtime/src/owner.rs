@@ -7,8 +7,9 @@
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use std::rc::Rc;
 
 thread_local! {
     static HERE: Cell<usize> = const { Cell::new(0) };
@@ -24,21 +25,24 @@ pub(crate) fn is_here(key: usize) -> bool {
 #[derive(Debug)]
 pub struct Owner {
     key: usize,
-    /// An OS thread may be a worker inside another worker's wait (never inside a fiber).
-    outer: usize,
     _not_send: PhantomData<*const ()>,
 }
 
 impl Owner {
     /// Makes the calling OS thread an owner, until the value is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If it is one already.
     #[must_use]
-    pub fn claim() -> Owner {
+    fn claim() -> Owner {
         // Numbers are never used again, so a fiber that outlives its owner is nobody's.
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
+        let before = HERE.replace(key);
+        assert_eq!(before, 0, "an OS thread owns the fibers of one worker");
         Owner {
             key,
-            outer: HERE.replace(key),
             _not_send: PhantomData,
         }
     }
@@ -53,44 +57,83 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        HERE.set(self.outer);
+        HERE.set(0);
     }
 }
 
-/// A value that lives in a shared object but belongs to one OS thread: the worker's own
-/// part of a worker. It holds the [`Owner`], so whoever can reach the value is the owner.
-pub struct Owned<T> {
-    key: usize,
-    value: UnsafeCell<ManuallyDrop<T>>,
-    owner: ManuallyDrop<Owner>,
+/// A worker's own part, with the proof that it is touched by the worker's OS thread.
+#[derive(Debug)]
+pub struct Held<T> {
+    value: T,
+    owner: Owner,
 }
 
-// SAFETY: `value` and `owner` are touched only by the OS thread that made them (`get` checks
-// it); elsewhere they are not even dropped.
+impl<T> Held<T> {
+    /// The OS thread that owns the value, which is the calling one.
+    #[must_use]
+    #[inline]
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A value inside a shared object that belongs to one OS thread: a worker's own part.
+pub struct Owned<T> {
+    key: usize,
+    value: UnsafeCell<Option<Rc<Held<T>>>>,
+}
+
+// SAFETY: `value` is touched only by the OS thread that made it (`get` and `close` check);
+// elsewhere it is not even dropped.
 unsafe impl<T> Send for Owned<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for Owned<T> {}
 
 impl<T> Owned<T> {
-    /// Makes the calling OS thread the owner of `value`.
+    /// Makes the calling OS thread the owner of `value`, until [`close`](Owned::close).
+    ///
+    /// # Panics
+    ///
+    /// If the calling OS thread is an owner already.
     pub fn new(value: T) -> Owned<T> {
         let owner = Owner::claim();
         Owned {
             key: owner.key(),
-            value: UnsafeCell::new(ManuallyDrop::new(value)),
-            owner: ManuallyDrop::new(owner),
+            value: UnsafeCell::new(Some(Rc::new(Held { value, owner }))),
         }
     }
 
-    /// The value, if the calling OS thread is its owner.
+    /// The value, if the calling OS thread is its owner and has not closed it.
     #[inline]
-    pub fn get(&self) -> Option<(&T, &Owner)> {
-        // SAFETY: only its owner gets a reference, a shared one. The number is in the
-        // thread-local only while the owner lives on this OS thread.
-        is_here(self.key).then(|| unsafe { (&**self.value.get(), &*self.owner) })
+    pub fn get(&self) -> Option<Rc<Held<T>>> {
+        if !is_here(self.key) {
+            return None;
+        }
+        // SAFETY: only the owner comes here. A number is in the thread-local only on the
+        // OS thread that claimed it. The reference ends with this expression.
+        unsafe { (*self.value.get()).clone() }
+    }
+
+    /// Takes the value out for good: the calling OS thread owns it no longer once the last
+    /// of what [`get`](Owned::get) gave has gone.
+    pub fn close(&self) -> Option<Rc<Held<T>>> {
+        if !is_here(self.key) {
+            return None;
+        }
+        // SAFETY: as in `get`.
+        unsafe { (*self.value.get()).take() }
     }
 
     /// The owner's number.
+    #[must_use]
     pub fn key(&self) -> usize {
         self.key
     }
@@ -98,15 +141,10 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
+        let left = self.value.get_mut().take();
         if !is_here(self.key) {
-            // Somebody else had the last reference. The value may hold what must not leave
-            // its OS thread: leaked.
-            return;
-        }
-        // SAFETY: we are the owner and have exclusive access; neither is used again.
-        unsafe {
-            ManuallyDrop::drop(self.value.get_mut());
-            ManuallyDrop::drop(&mut self.owner);
+            // The value was not closed, and must not be dropped by another OS thread.
+            core::mem::forget(left);
         }
     }
 }
@@ -127,16 +165,16 @@ mod tests {
     #[test]
     fn only_the_owner_reaches_the_value() {
         let owned = Arc::new(Owned::new(Cell::new(1)));
-        owned.get().unwrap().0.set(2);
+        owned.get().unwrap().set(2);
         let other = Arc::clone(&owned);
-        assert!(
-            std::thread::spawn(move || other.get().is_none())
-                .join()
-                .unwrap()
-        );
-        assert_eq!(owned.get().unwrap().0.get(), 2);
+        let elsewhere =
+            std::thread::spawn(move || other.get().is_none() && other.close().is_none());
+        assert!(elsewhere.join().unwrap());
+        assert_eq!(owned.get().unwrap().get(), 2);
         let key = owned.key();
-        drop(owned);
+        assert!(is_here(key));
+        drop(owned.close());
         assert!(!is_here(key));
+        assert!(owned.get().is_none());
     }
 }

@@ -1,14 +1,25 @@
-//! A worker's queue of fibers that are ready: first in, first out, linked through the
-//! control blocks, touched by its OS thread only.
+//! A worker's queue of threads that are ready: first in, first out, linked through the
+//! control blocks, touched by its OS thread only. A thread that has not started may stand
+//! in it as well, if it is to be started here.
 
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use crate::thread::{Header, Live};
+use crate::state::RunState;
+use crate::thread::{Header, Live, NewThread};
 
-/// A queue of ready fibers.
+/// A thread whose turn it is.
+#[derive(Debug)]
+pub enum Next {
+    /// It has not started: give it a stack.
+    New(NewThread),
+    /// It goes on.
+    Ready(Live),
+}
+
+/// A queue of threads that are ready.
 pub struct ReadyQueue {
     head: Cell<Option<NonNull<Header>>>,
     tail: Cell<Option<NonNull<Header>>>,
@@ -31,7 +42,17 @@ impl ReadyQueue {
     /// Puts a thread last.
     #[inline]
     pub fn push(&self, thread: Live) {
-        let header = thread.into_pointer();
+        self.link(thread.into_pointer());
+    }
+
+    /// Puts a thread last that has not started.
+    #[inline]
+    pub fn push_new(&self, thread: NewThread) {
+        self.link(thread.into_pointer());
+    }
+
+    #[inline]
+    fn link(&self, header: NonNull<Header>) {
         match self.tail.replace(Some(header)) {
             // SAFETY: the queue holds the threads' references; their links are its own.
             Some(last) => unsafe { last.as_ref().next_ready.set(Some(header)) },
@@ -42,7 +63,7 @@ impl ReadyQueue {
 
     /// Takes the first thread.
     #[inline]
-    pub fn pop(&self) -> Option<Live> {
+    pub fn pop(&self) -> Option<Next> {
         let header = self.head.get()?;
         // SAFETY: the queue holds the thread's reference; its link is the queue's own.
         let next = unsafe { header.as_ref() }.next_ready.take();
@@ -51,8 +72,15 @@ impl ReadyQueue {
             self.tail.set(None);
         }
         self.len.set(self.len.get() - 1);
-        // SAFETY: the right to run it was put in by `push`, on this OS thread.
-        Some(unsafe { Live::from_pointer(header) })
+        // SAFETY: the header is alive. The right to run the thread, or to start it, was put
+        // in by `push` or `push_new`, on this OS thread; its state tells which.
+        Some(unsafe {
+            if header.as_ref().state.get() == RunState::New {
+                Next::New(NewThread::from_pointer(header))
+            } else {
+                Next::Ready(Live::from_pointer(header))
+            }
+        })
     }
 
     /// How many threads are ready.

@@ -90,9 +90,19 @@ impl NewThread {
         self.start(home, 0)
     }
 
+    pub(crate) fn into_pointer(self) -> NonNull<Header> {
+        mem::ManuallyDrop::new(self).header
+    }
+
+    /// # Safety
+    ///
+    /// The pointer comes from `into_pointer`, once.
+    pub(crate) unsafe fn from_pointer(header: NonNull<Header>) -> NewThread {
+        NewThread { header }
+    }
+
     fn start(self, home: Arc<dyn Runtime>, owner: usize) -> Live {
-        let header = self.header;
-        mem::forget(self);
+        let header = self.into_pointer();
         // SAFETY: we held the `NewThread`.
         unsafe {
             header.as_ref().start(Some(home), owner);
@@ -102,8 +112,7 @@ impl NewThread {
 
     /// Ends the thread without having started it; its joiner gets `payload`.
     pub fn refuse(self, payload: Box<dyn core::any::Any + Send>) {
-        let header = self.header;
-        mem::forget(self);
+        let header = self.into_pointer();
         // SAFETY: we held the `NewThread`, so the closure is in place and ours.
         unsafe {
             Header::refuse(header, payload);
