@@ -25,9 +25,10 @@ ALLOWED = {
     "trefoil-macros": set(),
     "trefoil-sync": {"trefoil-runtime"},
     "trefoil-net": {"trefoil-runtime", "trefoil-sync"},
+    "trefoil-worker": {"trefoil-runtime", "trefoil-fiber", "trefoil-reactor"},
     "trefoil-kernel": {"trefoil-runtime"},
-    "trefoil-green": {"trefoil-runtime", "trefoil-fiber", "trefoil-reactor"},
-    "trefoil-hybrid": {"trefoil-runtime", "trefoil-fiber", "trefoil-reactor"},
+    "trefoil-green": {"trefoil-runtime", "trefoil-worker", "trefoil-fiber"},
+    "trefoil-hybrid": {"trefoil-runtime", "trefoil-worker", "trefoil-fiber"},
     "trefoil-conformance": {"trefoil-runtime", "trefoil-sync", "trefoil-net"},
     "trefoil": RUNTIMES
     | {
@@ -36,6 +37,7 @@ ALLOWED = {
         "trefoil-net",
         "trefoil-fiber",
         "trefoil-reactor",
+        "trefoil-worker",
         "trefoil-macros",
     },
     "trefoil-bench": {"trefoil"},

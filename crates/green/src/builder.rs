@@ -1,0 +1,88 @@
+//! What a green runtime can be given.
+
+use std::io;
+use std::time::Duration;
+
+use trefoil_runtime::thread::check_stack_size;
+
+use crate::runtime::Runtime;
+
+/// Makes a [`Runtime`].
+///
+/// ```
+/// let runtime = trefoil_green::Builder::new().stack_size(64 << 10).build()?;
+/// assert_eq!(runtime.run(|| 1 + 1), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    pub(crate) stack_size: usize,
+    pub(crate) main_stack_size: usize,
+    pub(crate) grace: Duration,
+    pub(crate) isolated: bool,
+}
+
+impl Builder {
+    /// A builder with the defaults: stacks of 256 KiB, 8 MiB for the main thread, a grace of
+    /// five seconds, not isolated.
+    pub fn new() -> Builder {
+        Builder {
+            stack_size: 256 << 10,
+            main_stack_size: 8 << 20,
+            grace: Duration::from_secs(5),
+            isolated: false,
+        }
+    }
+
+    /// The stack size of threads that do not ask for one, in bytes, rounded up. It is address
+    /// space: memory is used as the thread touches it.
+    pub fn stack_size(self, size: usize) -> Builder {
+        Builder {
+            stack_size: size,
+            ..self
+        }
+    }
+
+    /// The stack size of the main thread of [`Runtime::run`], in bytes.
+    pub fn main_stack_size(self, size: usize) -> Builder {
+        Builder {
+            main_stack_size: size,
+            ..self
+        }
+    }
+
+    /// How long [`Runtime::run`] goes on, after its main thread has ended, for threads that
+    /// it has asked to end.
+    pub fn grace(self, grace: Duration) -> Builder {
+        Builder { grace, ..self }
+    }
+
+    /// Promises that no other OS thread wakes threads of this runtime, so that a deadlock is
+    /// certain as soon as nothing is ready, no timer runs, and no descriptor or blocking call
+    /// is waited for. Without the promise it is also certain if the process has no other OS
+    /// thread that could do it.
+    ///
+    /// If the promise is broken, a `run` may end with a deadlock report although another OS
+    /// thread was about to wake one of its threads.
+    pub fn isolated(self, isolated: bool) -> Builder {
+        Builder { isolated, ..self }
+    }
+
+    /// Makes the runtime. It has no threads yet.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: a stack size of 0 or above 1 GiB.
+    pub fn build(self) -> io::Result<Runtime> {
+        check_stack_size(self.stack_size)?;
+        check_stack_size(self.main_stack_size)?;
+        Ok(Runtime::new(self))
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}

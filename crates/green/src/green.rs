@@ -1,0 +1,120 @@
+//! The contract, answered for fibers of one OS thread.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use trefoil_runtime::{
+    Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread, Wait,
+};
+use trefoil_worker::{Remote, Worker};
+
+/// One `run`: its worker, and what others have of it.
+#[derive(Debug)]
+pub(crate) struct Green {
+    pub(crate) worker: Owned<Worker>,
+    remote: Arc<Remote>,
+    /// Threads that other OS threads have spawned here. `None`: the `run` is over.
+    arrivals: Spin<Option<Vec<NewThread>>>,
+    /// Itself: threads keep a share of what answers for them.
+    this: Weak<Green>,
+}
+
+impl Green {
+    /// Makes the calling OS thread the worker.
+    pub(crate) fn new(worker: Worker) -> Arc<Green> {
+        Arc::new_cyclic(|this| Green {
+            remote: worker.remote(),
+            worker: Owned::new(worker),
+            arrivals: Spin::new(Some(Vec::new())),
+            this: Weak::clone(this),
+        })
+    }
+
+    pub(crate) fn share(&self) -> Arc<Green> {
+        self.this
+            .upgrade()
+            .expect("who calls the runtime has a share of it")
+    }
+
+    /// Whether other OS threads have spawned threads here.
+    pub(crate) fn has_arrivals(&self) -> bool {
+        self.arrivals
+            .lock()
+            .as_ref()
+            .is_some_and(|arrivals| !arrivals.is_empty())
+    }
+
+    pub(crate) fn take_arrivals(&self) -> Vec<NewThread> {
+        self.arrivals
+            .lock()
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// The `run` is over: who spawns now is refused.
+    pub(crate) fn close_arrivals(&self) {
+        let late = self.arrivals.lock().take();
+        drop(late);
+    }
+
+    fn arrive(&self, thread: NewThread) -> io::Result<()> {
+        let mut arrivals = self.arrivals.lock();
+        let Some(list) = &mut *arrivals else {
+            drop(arrivals);
+            return Err(io::Error::new(
+                io::ErrorKind::NotConnected,
+                "the green runtime's `run` is over: no OS thread is left that could run the thread",
+            ));
+        };
+        list.push(thread);
+        drop(arrivals);
+        self.remote.rouse();
+        Ok(())
+    }
+}
+
+impl Runtime for Green {
+    fn model(&self) -> Model {
+        Model::Green
+    }
+
+    fn start(&self, thread: NewThread) -> io::Result<()> {
+        if let Some(size) = thread.stack_size() {
+            trefoil_fiber::check_size(size)?;
+        }
+        match self.worker.get() {
+            Some(worker) => worker.push_new(thread),
+            None => self.arrive(thread)?,
+        }
+        Ok(())
+    }
+
+    fn park(&self, until: Option<Instant>) {
+        Worker::park(&self.worker, until);
+    }
+
+    fn wake(&self, thread: &Thread) {
+        match self.worker.get() {
+            Some(worker) => worker.wake(thread, worker.owner()),
+            None => self.remote.wake(thread),
+        }
+    }
+
+    fn yield_now(&self) {
+        Worker::yield_now(&self.worker);
+    }
+
+    fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome> {
+        Worker::wait_ready(&self.worker, source, interest, wait)
+    }
+
+    fn blocking(&self, call: &mut (dyn FnMut() + Send)) {
+        Worker::blocking(&self.worker, call);
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+}

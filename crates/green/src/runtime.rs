@@ -1,0 +1,122 @@
+//! A green runtime as a value: run a program on the calling OS thread.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+
+use trefoil_fiber::StackPool;
+use trefoil_runtime::{
+    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_inside, result_of_main,
+};
+use trefoil_worker::Worker;
+
+use crate::builder::Builder;
+use crate::green::Green;
+use crate::schedule::{Deadlock, Schedule};
+
+/// A runtime of green threads. Several can live in one process.
+#[derive(Debug)]
+pub struct Runtime {
+    settings: Builder,
+    stacks: Arc<StackPool>,
+    leftover: Leftover,
+}
+
+impl Runtime {
+    pub(crate) fn new(settings: Builder) -> Runtime {
+        Runtime {
+            settings,
+            stacks: Arc::new(StackPool::new()),
+            leftover: Leftover::default(),
+        }
+    }
+
+    /// Runs `f` as the main thread, and all threads that are spawned below it, on the
+    /// calling OS thread; returns `f`'s value.
+    ///
+    /// When `f` has ended, threads that are still alive are cancelled and given the grace.
+    /// Those that do not end in time never run again; they are leaked, and listed by
+    /// [`leftover`](Runtime::leftover).
+    ///
+    /// Several OS threads may call it at the same time; each runs its own threads.
+    ///
+    /// # Panics
+    ///
+    /// With `f`'s panic. If the calling thread is a thread of a runtime already. If the
+    /// process has no descriptors left for a poller. And in a deadlock, with a list of the
+    /// threads: what each waits for, and where; they have been cancelled then.
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.try_run(f) {
+            Ok(value) => value,
+            Err(refused) => panic!("the green runtime cannot run: {refused}"),
+        }
+    }
+
+    /// As [`run`](Runtime::run), with an error where the operating system refuses what is
+    /// needed to begin.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`: no descriptors are left for the poller, which needs three.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Runtime::run), but for that.
+    #[track_caller]
+    pub fn try_run<F, T>(&self, f: F) -> io::Result<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        refuse_inside();
+        let settings = &self.settings;
+        let worker = Worker::new(Arc::clone(&self.stacks), settings.stack_size)?;
+        let green = Green::new(worker);
+        let domain = Domain::new();
+        let (main, handle) =
+            NewThread::main(f, Model::Green, Some(settings.main_stack_size), &domain);
+        let here = green
+            .worker
+            .get()
+            .expect("this OS thread has just become the worker");
+        here.push_new(main);
+        let schedule = Schedule {
+            green: &green,
+            worker: &here,
+            domain: &domain,
+        };
+        let ended = schedule.run_main(&handle, settings.isolated);
+        self.leftover.add(schedule.wind_down(settings.grace));
+        green.close_arrivals();
+        here.close();
+        drop(here);
+        drop(green.worker.close());
+        match ended {
+            Ok(()) => Ok(result_of_main(handle.join())),
+            Err(deadlock) => panic!("{}", describe(&deadlock)),
+        }
+    }
+
+    /// The threads that did not end in time after their `run` had ended: what each was
+    /// doing at that moment.
+    #[must_use]
+    pub fn leftover(&self) -> Vec<ThreadInfo> {
+        self.leftover.get()
+    }
+}
+
+fn describe(Deadlock(threads): &Deadlock) -> String {
+    let mut text = format!(
+        "deadlock: none of the {} green threads can go on",
+        threads.len()
+    );
+    for thread in threads {
+        let _ = write!(text, "\n  {thread}");
+    }
+    text
+}

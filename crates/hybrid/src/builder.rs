@@ -1,0 +1,97 @@
+//! What a hybrid runtime can be given.
+
+use std::io;
+use std::time::Duration;
+
+use trefoil_runtime::thread::check_stack_size;
+
+use crate::runtime::Runtime;
+
+/// The most workers that can be asked for.
+const MOST_WORKERS: usize = 1024;
+
+/// Makes a [`Runtime`].
+///
+/// ```
+/// let runtime = trefoil_hybrid::Builder::new().workers(2).build()?;
+/// assert_eq!(runtime.run(|| 1 + 1), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    pub(crate) workers: Option<usize>,
+    pub(crate) stack_size: usize,
+    pub(crate) main_stack_size: usize,
+    pub(crate) grace: Duration,
+}
+
+impl Builder {
+    /// A builder with the defaults: a worker for each processor, stacks of 256 KiB, 8 MiB for
+    /// the main thread, a grace of five seconds.
+    pub fn new() -> Builder {
+        Builder {
+            workers: None,
+            stack_size: 256 << 10,
+            main_stack_size: 8 << 20,
+            grace: Duration::from_secs(5),
+        }
+    }
+
+    /// The number of worker OS threads.
+    pub fn workers(self, workers: usize) -> Builder {
+        Builder {
+            workers: Some(workers),
+            ..self
+        }
+    }
+
+    /// The stack size of threads that do not ask for one, in bytes, rounded up. It is address
+    /// space: memory is used as the thread touches it.
+    pub fn stack_size(self, size: usize) -> Builder {
+        Builder {
+            stack_size: size,
+            ..self
+        }
+    }
+
+    /// The stack size of the main thread of [`Runtime::run`], in bytes.
+    pub fn main_stack_size(self, size: usize) -> Builder {
+        Builder {
+            main_stack_size: size,
+            ..self
+        }
+    }
+
+    /// How long [`Runtime::run`] waits, after its main thread has ended, for threads that
+    /// it has asked to end; and how long dropping the runtime waits for its workers.
+    pub fn grace(self, grace: Duration) -> Builder {
+        Builder { grace, ..self }
+    }
+
+    /// Makes the runtime and starts its workers.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: a stack size of 0 or above 1 GiB, no workers, or more than 1024. What
+    /// the operating system says when it refuses an OS thread, or descriptors for a poller
+    /// (each worker needs three).
+    pub fn build(self) -> io::Result<Runtime> {
+        check_stack_size(self.stack_size)?;
+        check_stack_size(self.main_stack_size)?;
+        let workers = self.workers.unwrap_or_else(num_cpus::get);
+        if workers == 0 || workers > MOST_WORKERS {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("a hybrid runtime has 1 to {MOST_WORKERS} workers, not {workers}"),
+            ));
+        }
+        Runtime::new(self, workers)
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}

@@ -1,0 +1,112 @@
+//! The contract, answered for the fibers of one worker.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use crossbeam_deque::Worker as Deque;
+use trefoil_runtime::{Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Wait};
+use trefoil_worker::{Remote, Worker};
+
+use crate::shared::Shared;
+
+/// A worker's own part.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) worker: Worker,
+    /// Threads that were spawned here and have not started.
+    pub(crate) deque: Deque<NewThread>,
+}
+
+impl AsRef<Worker> for Own {
+    fn as_ref(&self) -> &Worker {
+        &self.worker
+    }
+}
+
+/// One worker, as its threads see it.
+#[derive(Debug)]
+pub(crate) struct Hybrid {
+    pub(crate) own: Owned<Own>,
+    pub(crate) seat: usize,
+    pub(crate) shared: Arc<Shared>,
+    remote: Arc<Remote>,
+    /// Itself: threads keep a share of what answers for them.
+    this: Weak<Hybrid>,
+}
+
+impl Hybrid {
+    /// Makes the calling OS thread the worker with this seat.
+    pub(crate) fn new(own: Own, seat: usize, shared: Arc<Shared>) -> Arc<Hybrid> {
+        let remote = own.worker.remote();
+        let own = Owned::new(own);
+        shared.settle(seat, own.key(), Arc::clone(&remote));
+        Arc::new_cyclic(|this| Hybrid {
+            own,
+            seat,
+            shared,
+            remote,
+            this: Weak::clone(this),
+        })
+    }
+
+    pub(crate) fn share(&self) -> Arc<Hybrid> {
+        self.this
+            .upgrade()
+            .expect("who calls the runtime has a share of it")
+    }
+}
+
+#[cold]
+fn closed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the hybrid runtime has been dropped: its workers start no more threads",
+    )
+}
+
+impl Runtime for Hybrid {
+    fn model(&self) -> Model {
+        Model::Hybrid
+    }
+
+    fn start(&self, thread: NewThread) -> io::Result<()> {
+        if let Some(size) = thread.stack_size() {
+            trefoil_fiber::check_size(size)?;
+        }
+        let Some(own) = self.own.get() else {
+            return self.shared.inject(thread).map_err(|_refused| closed());
+        };
+        own.deque.push(thread);
+        self.shared
+            .rouse(self.shared.idle.work_added(own.deque.len()));
+        Ok(())
+    }
+
+    fn park(&self, until: Option<Instant>) {
+        Worker::park(&self.own, until);
+    }
+
+    fn wake(&self, thread: &Thread) {
+        match self.own.get() {
+            Some(own) => own.worker.wake(thread, own.owner()),
+            None => self.remote.wake(thread),
+        }
+    }
+
+    fn yield_now(&self) {
+        Worker::yield_now(&self.own);
+    }
+
+    fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome> {
+        Worker::wait_ready(&self.own, source, interest, wait)
+    }
+
+    fn blocking(&self, call: &mut (dyn FnMut() + Send)) {
+        Worker::blocking(&self.own, call);
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+}

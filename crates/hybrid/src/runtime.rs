@@ -1,0 +1,195 @@
+//! A hybrid runtime as a value: its workers' OS threads, and programs that run on them.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+use crossbeam_deque::Worker as Deque;
+use trefoil_fiber::StackPool;
+use trefoil_runtime::{
+    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_drop_inside, refuse_inside,
+    result_of_main, thread,
+};
+use trefoil_worker::Worker;
+
+use crate::builder::Builder;
+use crate::hybrid::{Hybrid, Own};
+use crate::schedule::Schedule;
+use crate::shared::Shared;
+
+/// A runtime of green threads on several OS threads. Several can live in one process.
+pub struct Runtime {
+    shared: Arc<Shared>,
+    settings: Builder,
+    leftover: Leftover,
+    /// Each worker says once that it has ended, or that it must go on with threads that do
+    /// not end.
+    gone: Receiver<()>,
+}
+
+/// What a new OS thread needs to become a worker.
+struct Seed {
+    deque: Deque<NewThread>,
+    seat: usize,
+    shared: Arc<Shared>,
+    stacks: Arc<StackPool>,
+    stack_size: usize,
+    begun: Sender<io::Result<()>>,
+    gone: Sender<()>,
+}
+
+impl Runtime {
+    pub(crate) fn new(settings: Builder, workers: usize) -> io::Result<Runtime> {
+        let deques: Vec<Deque<NewThread>> = (0..workers).map(|_| Deque::new_fifo()).collect();
+        let shared = Arc::new(Shared::new(deques.iter().map(Deque::stealer)));
+        let stacks = Arc::new(StackPool::new());
+        let (begun, begins) = crossbeam_channel::unbounded();
+        let (gone, goes) = crossbeam_channel::unbounded();
+        // From here on, an early return drops the runtime, which ends the workers there are.
+        let mut runtime = Runtime {
+            shared: Arc::clone(&shared),
+            settings,
+            leftover: Leftover::default(),
+            gone: goes,
+        };
+        let mut started = 0;
+        let spawned = deques
+            .into_iter()
+            .enumerate()
+            .try_for_each(|(seat, deque)| {
+                let seed = Seed {
+                    deque,
+                    seat,
+                    shared: Arc::clone(&shared),
+                    stacks: Arc::clone(&stacks),
+                    stack_size: runtime.settings.stack_size,
+                    begun: begun.clone(),
+                    gone: gone.clone(),
+                };
+                std::thread::Builder::new()
+                    .name(format!("trefoil-{seat}"))
+                    .spawn(move || work(seed))?;
+                started += 1;
+                Ok(())
+            });
+        drop((begun, gone));
+        // Every worker has sat down before any thread can look for it.
+        let begun: io::Result<()> = begins.iter().take(started).collect();
+        spawned.and(begun).inspect_err(|_| {
+            runtime.settings.grace = std::time::Duration::from_secs(1);
+        })?;
+        Ok(runtime)
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.shared.seats.len()
+    }
+
+    /// Runs `f` as the main thread of this runtime, on one of its workers, and returns its
+    /// value. The calling OS thread is blocked meanwhile.
+    ///
+    /// When `f` has ended, threads that are still alive are cancelled and given the grace.
+    /// Those that do not end in time go on, and are listed by
+    /// [`leftover`](Runtime::leftover).
+    ///
+    /// Several OS threads may call it at the same time.
+    ///
+    /// # Panics
+    ///
+    /// With `f`'s panic. And if the calling thread is a thread of a runtime already.
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        refuse_inside();
+        let domain = Domain::new();
+        let stack_size = Some(self.settings.main_stack_size);
+        let (main, handle) = NewThread::main(f, Model::Hybrid, stack_size, &domain);
+        self.shared
+            .inject(main)
+            .expect("the runtime closes when it is dropped, and is borrowed here");
+        let joined = handle.join();
+        self.leftover.add(domain.wind_down(self.settings.grace));
+        result_of_main(joined)
+    }
+
+    /// The threads that did not end in time after their `run` had ended: what each was
+    /// doing at that moment.
+    #[must_use]
+    pub fn leftover(&self) -> Vec<ThreadInfo> {
+        self.leftover.get()
+    }
+}
+
+/// The life of a worker's OS thread.
+fn work(seed: Seed) {
+    let worker = match Worker::new(seed.stacks, seed.stack_size) {
+        Ok(worker) => worker,
+        Err(refused) => {
+            let _ = seed.begun.send(Err(explain(refused)));
+            let _ = seed.gone.send(());
+            return;
+        }
+    };
+    let own = Own {
+        worker,
+        deque: seed.deque,
+    };
+    let hybrid = Hybrid::new(own, seed.seat, seed.shared);
+    let own = hybrid.own.get().expect("the worker has just been made");
+    let _ = seed.begun.send(Ok(()));
+    drop(seed.begun);
+    let gone = seed.gone;
+    Schedule::new(&hybrid, &own).run(|| {
+        let _ = gone.send(());
+    });
+    own.worker.close();
+    while own.deque.pop().is_some() {}
+    drop(own);
+    drop(hybrid.own.close());
+    let _ = gone.send(());
+}
+
+fn explain(refused: io::Error) -> io::Error {
+    io::Error::new(
+        refused.kind(),
+        format!("a worker's poller needs three descriptors ({refused}): raise `ulimit -n`"),
+    )
+}
+
+impl Drop for Runtime {
+    /// Ends the workers, and waits for them; not for those that own threads that do not end.
+    ///
+    /// # Panics
+    ///
+    /// If one of the runtime's own threads drops it.
+    fn drop(&mut self) {
+        self.shared.close();
+        let inside = self.shared.is_ours(&thread::current());
+        if !inside {
+            let end = Instant::now() + self.settings.grace;
+            // A worker that computes cannot be waited for without an end.
+            for _ in 0..self.workers() {
+                if self.gone.recv_deadline(end).is_err() {
+                    break;
+                }
+            }
+        }
+        refuse_drop_inside(inside);
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("model", &Model::Hybrid)
+            .field("workers", &self.workers())
+            .finish_non_exhaustive()
+    }
+}

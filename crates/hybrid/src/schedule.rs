@@ -1,0 +1,195 @@
+//! A worker's loop: what runs next, where to look for work, when to sleep.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use trefoil_runtime::{Held, NewThread};
+use trefoil_worker::Rested;
+
+use crate::hybrid::{Hybrid, Own};
+use crate::idle::Search;
+
+/// How many threads run between two looks outside.
+const ROUND: u32 = 64;
+/// How long a search goes on. About what it costs to put a worker to sleep and wake it.
+const SEARCH: Duration = Duration::from_micros(20);
+/// A worker with one new thread that has not come back to its loop for so long computes.
+const STANDSTILL: Duration = Duration::from_micros(4);
+/// A watcher sleeps for so long, then ever longer while it finds nothing.
+const FIRST_WATCH: Duration = Duration::from_micros(200);
+const LONGEST_WATCH: Duration = Duration::from_millis(10);
+
+#[derive(Debug)]
+pub(crate) struct Schedule<'a> {
+    hybrid: &'a Arc<Hybrid>,
+    own: &'a Held<Own>,
+    watch: Duration,
+    /// The runtime closes, and threads that have started here do not end.
+    stranded: bool,
+}
+
+impl<'a> Schedule<'a> {
+    pub(crate) fn new(hybrid: &'a Arc<Hybrid>, own: &'a Held<Own>) -> Schedule<'a> {
+        Schedule {
+            hybrid,
+            own,
+            watch: FIRST_WATCH,
+            stranded: false,
+        }
+    }
+
+    /// Runs threads until the runtime closes. By Rule 2 that is not before every thread
+    /// that has started here has ended; `stranded` is told when only those are left.
+    pub(crate) fn run(&mut self, stranded: impl Fn()) {
+        let shared = &self.hybrid.shared;
+        loop {
+            while self.round() {}
+            if shared.is_closing() {
+                if self.own.worker.started() == 0 {
+                    return;
+                }
+                if !std::mem::replace(&mut self.stranded, true) {
+                    stranded();
+                }
+            }
+            match self.search() {
+                Some(thread) => self.start(thread),
+                None => self.rest(),
+            }
+        }
+    }
+
+    fn start(&self, thread: NewThread) {
+        self.own
+            .worker
+            .start(thread, self.own.owner(), Arc::clone(self.hybrid) as _);
+    }
+
+    /// Runs threads, started and new ones by turns. `false`: there was none.
+    fn round(&self) -> bool {
+        let own = self.own;
+        let seat = &self.hybrid.shared.seats[self.hybrid.seat];
+        // Only this worker writes it.
+        let mut rounds = seat.rounds.load(Ordering::Relaxed);
+        for ran in 0..ROUND {
+            rounds = rounds.wrapping_add(1);
+            seat.rounds.store(rounds, Ordering::Relaxed);
+            own.worker.read_inbox(own.owner());
+            let resumed = own
+                .worker
+                .run_next(own.owner(), || Arc::clone(self.hybrid) as _);
+            let new = own.deque.pop();
+            let started = new.is_some();
+            if let Some(thread) = new {
+                self.start(thread);
+            }
+            if !resumed && !started {
+                return ran != 0;
+            }
+        }
+        own.worker.look_outside(own.owner());
+        if let Some(thread) = self.hybrid.shared.injector.pop() {
+            self.start(thread);
+        }
+        true
+    }
+
+    /// Looks for a new thread elsewhere, for a moment.
+    fn search(&self) -> Option<NewThread> {
+        let shared = &self.hybrid.shared;
+        if let Some(thread) = shared.injector.pop() {
+            return Some(thread);
+        }
+        if shared.seats.len() == 1 {
+            return None;
+        }
+        let search = shared.idle.search()?;
+        let found = self.look_around(&search);
+        match found {
+            Some(_) => shared.rouse(shared.idle.work_found(search, || shared.has_work())),
+            None => shared.idle.end_search(search),
+        }
+        found
+    }
+
+    fn look_around(&self, _: &Search) -> Option<NewThread> {
+        let shared = &self.hybrid.shared;
+        let begin = Instant::now();
+        let mut suspects = Suspects::new(shared.seats.len());
+        loop {
+            if let Some(thread) = shared.injector.pop().or_else(|| self.steal(&mut suspects)) {
+                return Some(thread);
+            }
+            if self.own.worker.has_mail() || begin.elapsed() > SEARCH {
+                return None;
+            }
+            for _ in 0..16 {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    /// Takes from a worker that has two or more new threads, or one and computes.
+    fn steal(&self, suspects: &mut Suspects) -> Option<NewThread> {
+        let seats = &self.hybrid.shared.seats;
+        let others = (1..seats.len()).map(|step| (self.hybrid.seat + step) % seats.len());
+        for victim in others {
+            let seat = &seats[victim];
+            let waiting = seat.stealer.len();
+            let take = waiting > 1
+                || (waiting == 1
+                    && suspects.stands_still(victim, seat.rounds.load(Ordering::Relaxed)));
+            if take && let Some(thread) = seat.steal(&self.own.deque) {
+                return Some(thread);
+            }
+        }
+        None
+    }
+
+    /// Sleeps until there is something to do.
+    fn rest(&mut self) {
+        let shared = &self.hybrid.shared;
+        let announced = shared.idle.announce(self.hybrid.seat);
+        let at_most = announced.watches.then_some(self.watch);
+        let rested = self.own.worker.sleep(self.own.owner(), at_most, || {
+            shared.idle.last_look(&announced);
+            let news = shared.is_closing() && !self.stranded;
+            news || !shared.injector.is_empty() || self.others_wait()
+        });
+        let (watched, busy) = (announced.watches, self.own.worker.ready() != 0);
+        shared.rouse(shared.idle.awake(announced, busy));
+        self.watch = if watched && rested == Rested::Slept && !busy {
+            LONGEST_WATCH.min(self.watch * 2)
+        } else {
+            FIRST_WATCH
+        };
+    }
+
+    /// Whether new threads are to be stolen. A lone one, which its worker may be about to
+    /// run, is left to the watcher, if there is one.
+    fn others_wait(&self) -> bool {
+        let shared = &self.hybrid.shared;
+        let alone = usize::from(shared.idle.is_watched());
+        shared.seats.iter().any(|seat| seat.stealer.len() > alone)
+    }
+}
+
+/// Since when each worker's count of rounds has stood still.
+struct Suspects(Vec<Option<(u32, Instant)>>);
+
+impl Suspects {
+    fn new(workers: usize) -> Suspects {
+        Suspects(vec![None; workers])
+    }
+
+    fn stands_still(&mut self, worker: usize, rounds: u32) -> bool {
+        match self.0[worker] {
+            Some((seen, since)) if seen == rounds => since.elapsed() >= STANDSTILL,
+            _ => {
+                self.0[worker] = Some((rounds, Instant::now()));
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the workers of one runtime share: everybody's seat, the injector, who is idle.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crossbeam_deque::{Steal, Stealer};
+use crossbeam_utils::CachePadded;
+use trefoil_runtime::{NewThread, Thread};
+use trefoil_worker::Remote;
+
+use crate::idle::Idle;
+use crate::injector::Injector;
+
+/// What others have of one worker.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) stealer: Stealer<NewThread>,
+    /// Counts the worker's rounds. One that stands still while its deque is not empty tells
+    /// that the worker computes.
+    pub(crate) rounds: CachePadded<AtomicU32>,
+    /// The worker's number as an owner of fibers, and how to wake it.
+    settled: OnceLock<(usize, Arc<Remote>)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) seats: Box<[Seat]>,
+    pub(crate) injector: Injector,
+    pub(crate) idle: Idle,
+    closing: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(stealers: impl Iterator<Item = Stealer<NewThread>>) -> Shared {
+        let seats: Box<[Seat]> = stealers
+            .map(|stealer| Seat {
+                stealer,
+                rounds: CachePadded::new(AtomicU32::new(0)),
+                settled: OnceLock::new(),
+            })
+            .collect();
+        Shared {
+            idle: Idle::new(seats.len()),
+            seats,
+            injector: Injector::new(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// The worker has come to its OS thread.
+    pub(crate) fn settle(&self, worker: usize, owner: usize, remote: Arc<Remote>) {
+        // Each worker sits down once.
+        let _ = self.seats[worker].settled.set((owner, remote));
+    }
+
+    /// Whether a thread has started on one of these workers.
+    pub(crate) fn is_ours(&self, thread: &Thread) -> bool {
+        let owners = self.seats.iter().filter_map(|seat| seat.settled.get());
+        owners
+            .into_iter()
+            .any(|(owner, _)| *owner == thread.owner())
+    }
+
+    /// Wakes a sleeper that [`Idle`] has picked.
+    pub(crate) fn rouse(&self, worker: Option<usize>) {
+        let Some(worker) = worker else { return };
+        if let Some((_, remote)) = self.seats[worker].settled.get() {
+            remote.rouse();
+        }
+    }
+
+    /// Whether there is something that a worker without work could run.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.injector.is_empty() || self.seats.iter().any(|seat| !seat.stealer.is_empty())
+    }
+
+    /// Adds a thread from outside. Gives it back if the workers are ending.
+    pub(crate) fn inject(&self, thread: NewThread) -> Result<(), NewThread> {
+        self.injector.push(thread)?;
+        self.rouse(self.idle.work_injected());
+        Ok(())
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        // Acquire: pairs with `close`.
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Tells the workers to end.
+    pub(crate) fn close(&self) {
+        self.injector.close();
+        // Release: pairs with `is_closing`. A worker that falls asleep at this moment is
+        // roused: it says so in its inbox before it looks, and so do we, after a fence.
+        self.closing.store(true, Ordering::Release);
+        std::sync::atomic::fence(Ordering::SeqCst);
+        for worker in 0..self.seats.len() {
+            self.rouse(Some(worker));
+        }
+    }
+}
+
+impl Seat {
+    /// Takes the oldest thread, and up to half of the others into `into`.
+    pub(crate) fn steal(&self, into: &crossbeam_deque::Worker<NewThread>) -> Option<NewThread> {
+        loop {
+            match self.stealer.steal_batch_and_pop(into) {
+                Steal::Success(thread) => return Some(thread),
+                Steal::Empty => return None,
+                Steal::Retry => std::hint::spin_loop(),
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The worker's poller: which descriptors are ready, told to those who wait for them.
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trefoil_reactor::{Handle, Reactor, Readiness as Event, Token};
+use trefoil_runtime::{Interest, Readiness};
+
+/// Descriptors register with a poller by its handle.
+#[derive(Debug)]
+pub(crate) struct Registrar(pub(crate) Handle<Arc<Readiness>>);
+
+impl trefoil_runtime::Poller for Registrar {
+    fn register(&self, fd: RawFd, readiness: Arc<Readiness>) -> io::Result<usize> {
+        self.0.register(fd, readiness).map(Token::to_raw)
+    }
+
+    fn deregister(&self, fd: RawFd, token: usize) {
+        self.0.deregister(fd, Token::from_raw(token));
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Poller {
+    /// `None` once the worker has closed.
+    reactor: RefCell<Option<Reactor<Arc<Readiness>>>>,
+    /// Room for events, kept.
+    events: RefCell<Vec<(Arc<Readiness>, Event)>>,
+    pub(crate) registrar: Arc<Registrar>,
+    /// How many threads of this worker wait for a descriptor.
+    pub(crate) waits: Cell<usize>,
+}
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Poller> {
+        let reactor = Reactor::new()?;
+        Ok(Poller {
+            registrar: Arc::new(Registrar(reactor.handle())),
+            reactor: RefCell::new(Some(reactor)),
+            events: RefCell::new(Vec::new()),
+            waits: Cell::new(0),
+        })
+    }
+
+    /// Whether anything could become ready.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.registrar.0.registered() != 0
+    }
+
+    /// Waits for at most `timeout`, and fires the waiters of what became ready.
+    pub(crate) fn poll(&self, timeout: Option<Duration>) {
+        let mut events = self.events.take();
+        if let Some(reactor) = &mut *self.reactor.borrow_mut() {
+            // It fails only for want of kernel memory; then the timers go on, and the next
+            // round tries again.
+            let _ = reactor.poll(timeout, &mut events);
+        }
+        for (readiness, event) in events.drain(..) {
+            deliver(&readiness, event);
+        }
+        self.events.replace(events);
+    }
+
+    /// Descriptors that are registered here learn that they are not any more.
+    pub(crate) fn close(&self) {
+        let reactor = self.reactor.take();
+        for readiness in reactor.map(Reactor::close).into_iter().flatten() {
+            readiness.detach();
+        }
+    }
+}
+
+fn deliver(readiness: &Readiness, event: Event) {
+    if event.concerns_reader() {
+        readiness.event(Interest::Read, event.is_read_closed() || event.is_error());
+    }
+    if event.concerns_writer() {
+        readiness.event(Interest::Write, event.is_write_closed() || event.is_error());
+    }
+}

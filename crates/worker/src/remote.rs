@@ -1,0 +1,42 @@
+//! What other OS threads have of a worker: its inbox, and the bell that wakes it.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use trefoil_runtime::{Inbox, Mail, Posted, Thread};
+
+use crate::poller::Registrar;
+
+/// The part of a worker that everybody may touch.
+#[derive(Debug)]
+pub struct Remote {
+    pub(crate) inbox: Inbox<Mail>,
+    pub(crate) bell: Arc<Registrar>,
+}
+
+impl Remote {
+    /// Tells the worker to wake one of its threads, and wakes the worker if it sleeps.
+    pub fn wake(&self, thread: &Thread) {
+        let Some(mail) = thread.mail() else {
+            return;
+        };
+        match self.inbox.push(mail) {
+            Posted::Awake => {}
+            Posted::WakeOwner => self.bell.0.wake(),
+            // The worker has gone, and left the thread behind for good.
+            Posted::Closed(mail) => drop(mail),
+        }
+    }
+
+    /// Wakes the worker if it sleeps. `false`: it did not.
+    ///
+    /// What the caller wrote before, behind a lock that the worker takes before it sleeps,
+    /// is seen by the worker then.
+    pub fn rouse(&self) -> bool {
+        let asleep = self.inbox.rouse();
+        if asleep {
+            self.bell.0.wake();
+        }
+        asleep
+    }
+}

@@ -1,0 +1,333 @@
+//! The worker's own part: its fibers, their queue, timers and poller.
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trefoil_fiber::{LocalStacks, StackPool};
+use trefoil_runtime::{
+    Held, Inbox, Interest, Live, NewThread, Next, Outcome, Owned, Owner, ReadyQueue, Runtime,
+    Source, Thread, Wait, clock, offload, thread,
+};
+
+use crate::poller::Poller;
+use crate::remote::Remote;
+use crate::switch::{Left, Switch};
+use crate::timers::Timers;
+
+/// How a worker came back from [`Worker::sleep`].
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rested {
+    /// It did not sleep: there was a message.
+    NotAtAll,
+    /// It slept until something came, or the time was over.
+    Slept,
+}
+
+/// What belongs to one OS thread that runs fibers. It is kept in a
+/// [`trefoil_runtime::Owned`]; see the crate's head for the picture.
+#[derive(Debug)]
+pub struct Worker {
+    ready: ReadyQueue,
+    switch: Switch,
+    timers: Timers,
+    poller: Poller,
+    stacks: RefCell<LocalStacks>,
+    stack_size: usize,
+    remote: Arc<Remote>,
+    /// Threads that have started and not finished.
+    started: Cell<usize>,
+    /// Threads that wait for a call on another OS thread.
+    calls: Cell<usize>,
+}
+
+impl Worker {
+    /// A worker with stacks from `stacks`, of `stack_size` bytes where a thread does not say.
+    ///
+    /// # Errors
+    ///
+    /// The poller's: `EMFILE` at the limit of descriptors.
+    pub fn new(stacks: Arc<StackPool>, stack_size: usize) -> io::Result<Worker> {
+        let poller = Poller::new()?;
+        let remote = Remote {
+            inbox: Inbox::new(),
+            bell: Arc::clone(&poller.registrar),
+        };
+        Ok(Worker {
+            ready: ReadyQueue::new(),
+            switch: Switch::default(),
+            timers: Timers::new(),
+            poller,
+            stacks: RefCell::new(LocalStacks::new(stacks)),
+            stack_size,
+            remote: Arc::new(remote),
+            started: Cell::new(0),
+            calls: Cell::new(0),
+        })
+    }
+
+    /// What others may have of this worker.
+    #[must_use]
+    pub fn remote(&self) -> Arc<Remote> {
+        Arc::clone(&self.remote)
+    }
+
+    // ----- for the loop, on the OS thread's own stack
+
+    /// Queues a thread that is to start here.
+    pub fn push_new(&self, thread: NewThread) {
+        self.ready.push_new(thread);
+    }
+
+    /// How many threads are queued.
+    #[must_use]
+    #[inline]
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Threads that have started here and not finished.
+    #[must_use]
+    pub fn started(&self) -> usize {
+        self.started.get()
+    }
+
+    /// Runs the first thread of the queue until it parks, yields or ends. `home` answers for
+    /// a thread that starts. `false`: the queue is empty.
+    #[inline]
+    pub fn run_next(&self, owner: &Owner, home: impl FnOnce() -> Arc<dyn Runtime>) -> bool {
+        match self.ready.pop() {
+            Some(Next::Ready(thread)) => {
+                thread.set_running(owner);
+                self.run(thread);
+            }
+            Some(Next::New(thread)) => self.start(thread, owner, home()),
+            None => return false,
+        }
+        true
+    }
+
+    /// Starts a thread and runs it until it parks, yields or ends.
+    pub fn start(&self, thread: NewThread, owner: &Owner, home: Arc<dyn Runtime>) {
+        let size = thread.stack_size().unwrap_or(self.stack_size);
+        let stack = self.stacks.borrow_mut().get(size);
+        match stack {
+            Ok(stack) => {
+                let thread = thread.start_here(home, owner);
+                Switch::equip(&thread, stack);
+                self.started.set(self.started.get() + 1);
+                self.run(thread);
+            }
+            Err(refused) => refuse(thread, &refused),
+        }
+    }
+
+    #[inline]
+    fn run(&self, thread: Live) {
+        match self.switch.resume(&thread) {
+            Left::Yielded => {
+                thread.set_ready();
+                self.ready.push(thread);
+            }
+            Left::Parked => {
+                if let Some(thread) = thread.park() {
+                    self.ready.push(thread);
+                }
+            }
+            Left::Finished => self.retire(thread),
+        }
+    }
+
+    fn retire(&self, thread: Live) {
+        let stack = Switch::retire(&thread);
+        self.stacks.borrow_mut().put(stack);
+        self.started.set(self.started.get() - 1);
+        thread.finish();
+    }
+
+    /// Whether others have sent messages.
+    #[must_use]
+    pub fn has_mail(&self) -> bool {
+        self.remote.inbox.has_messages()
+    }
+
+    /// Reads the messages of others.
+    #[inline]
+    pub fn read_inbox(&self, owner: &Owner) {
+        for mail in self.remote.inbox.take() {
+            if let Some(thread) = owner.open(mail) {
+                self.ready.push(thread);
+            }
+        }
+    }
+
+    /// Reads the messages of others, the clock, and the poller, without waiting.
+    pub fn look_outside(&self, owner: &Owner) {
+        self.read_inbox(owner);
+        let now = clock::tick();
+        if !self.timers.is_empty() {
+            self.expire(owner, now);
+        }
+        if self.poller.is_needed() {
+            self.poller.poll(Some(Duration::ZERO));
+        }
+    }
+
+    fn expire(&self, owner: &Owner, now: Instant) {
+        self.timers.expire(now, |thread| self.wake(thread, owner));
+    }
+
+    /// Sleeps until a thread of this worker may be ready, somebody rouses it, or `at_most`
+    /// has passed. `more_work` looks, once others can see that the worker is about to sleep,
+    /// whether there is other work.
+    pub fn sleep(
+        &self,
+        owner: &Owner,
+        at_most: Option<Duration>,
+        more_work: impl FnOnce() -> bool,
+    ) -> Rested {
+        if !self.remote.inbox.fall_asleep() {
+            self.read_inbox(owner);
+            return Rested::NotAtAll;
+        }
+        let timeout = if more_work() {
+            Some(Duration::ZERO)
+        } else {
+            shorter(at_most, self.timers.until_next())
+        };
+        self.poller.poll(timeout);
+        // Awake again: whoever posts from here on need not ring.
+        self.read_inbox(owner);
+        let now = clock::tick();
+        self.expire(owner, now);
+        Rested::Slept
+    }
+
+    /// Whether something other than another OS thread can make a thread ready: a timer, a
+    /// descriptor that is waited for, a call on another OS thread.
+    #[must_use]
+    pub fn has_prospects(&self) -> bool {
+        !self.timers.is_empty() || self.poller.waits.get() != 0 || self.calls.get() != 0
+    }
+
+    /// The worker ends: nobody can send it messages any more, descriptors leave its poller.
+    /// Threads that have not started are refused; those that have are left behind.
+    pub fn close(&self) {
+        while let Some(next) = self.ready.pop() {
+            match next {
+                Next::New(thread) => drop(thread),
+                // By Rules 2 and 3 it is leaked, with its stack.
+                Next::Ready(thread) => std::mem::forget(thread),
+            }
+        }
+        drop(self.remote.inbox.close());
+        self.poller.close();
+        clock::stop();
+    }
+
+    // ----- the contract: wake on the worker's OS thread, the rest on a fiber's own stack
+
+    /// [`Runtime::wake`] of a thread of this worker.
+    #[inline]
+    pub fn wake(&self, thread: &Thread, owner: &Owner) {
+        if let Some(thread) = owner.wake(thread) {
+            self.ready.push(thread);
+        }
+    }
+}
+
+impl AsRef<Worker> for Worker {
+    fn as_ref(&self) -> &Worker {
+        self
+    }
+}
+
+/// The contract's waits, on a fiber's own stack. Nothing of the worker is held while the
+/// fiber is away: a fiber that never comes back must not keep it.
+impl Worker {
+    fn of_this_fiber<W: AsRef<Worker>>(worker: &Owned<W>) -> Rc<Held<W>> {
+        worker
+            .get()
+            .expect("Rule 1: a fiber runs on the OS thread that started it")
+    }
+
+    /// [`Runtime::park`].
+    #[inline]
+    pub fn park<W: AsRef<Worker>>(worker: &Owned<W>, until: Option<Instant>) {
+        let here = Worker::of_this_fiber(worker);
+        let fiber = (**here).as_ref().switch.current();
+        let timer = until.map(|deadline| (**here).as_ref().timers.add(deadline, thread::current()));
+        drop(here);
+        fiber.park();
+        if let Some(timer) = timer {
+            let here = Worker::of_this_fiber(worker);
+            (**here).as_ref().timers.cancel(timer);
+        }
+    }
+
+    /// [`Runtime::yield_now`].
+    #[inline]
+    pub fn yield_now<W: AsRef<Worker>>(worker: &Owned<W>) {
+        let here = Worker::of_this_fiber(worker);
+        let fiber = (**here).as_ref().switch.current();
+        drop(here);
+        fiber.yield_now();
+    }
+
+    /// [`Runtime::wait_ready`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn wait_ready<W: AsRef<Worker>>(
+        worker: &Owned<W>,
+        source: &Source,
+        interest: Interest,
+        wait: &Wait,
+    ) -> io::Result<Outcome> {
+        let count = |by: isize| {
+            let here = Worker::of_this_fiber(worker);
+            let waits = &(**here).as_ref().poller.waits;
+            waits.set(waits.get().wrapping_add_signed(by));
+        };
+        count(1);
+        let outcome = source.wait_registered(interest, wait, || {
+            let here = Worker::of_this_fiber(worker);
+            Arc::clone(&(**here).as_ref().poller.registrar) as _
+        });
+        count(-1);
+        outcome
+    }
+
+    /// [`Runtime::blocking`].
+    pub fn blocking<W: AsRef<Worker>>(worker: &Owned<W>, call: &mut (dyn FnMut() + Send)) {
+        let count = |by: isize| {
+            let here = Worker::of_this_fiber(worker);
+            let calls = &(**here).as_ref().calls;
+            calls.set(calls.get().wrapping_add_signed(by));
+        };
+        count(1);
+        offload(call);
+        count(-1);
+    }
+}
+
+/// The thread that could not be given a stack ends with the reason as its panic.
+#[cold]
+fn refuse(thread: NewThread, refused: &io::Error) {
+    let name = thread.thread().name().unwrap_or("<unnamed>").to_owned();
+    thread.refuse(Box::new(format!(
+        "thread '{name}' could not start: {refused}"
+    )));
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
