@@ -1,0 +1,318 @@
+//! The process that sends the requests: many connections, one request in flight on each, one OS
+//! thread, and every answer compared with what it must be.
+//!
+//! It must never be what limits the run. So it does one `write` and one `read` per request, asks
+//! the poller once for many connections, and computes the right answers before it begins: there
+//! are only [`DISTINCT`] different requests.
+//!
+//! How it is started and told to begin is in [`load`](crate::load).
+#![forbid(unsafe_code)]
+
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::Instant;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::workloads::echo_compute::digest;
+
+/// How many different requests there are.
+pub const DISTINCT: usize = 64;
+
+/// What a client sends, how often, and what it must get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// How many connections it makes.
+    pub connections: u64,
+    /// How many requests it sends on each of them.
+    pub requests: u64,
+    /// How many bytes a request has.
+    pub size: u64,
+    /// How much the server computes for a request; 0 if it sends the request back.
+    pub work: u64,
+}
+
+impl Plan {
+    /// The plan as arguments of the client program.
+    #[must_use]
+    pub fn arguments(self) -> Vec<String> {
+        [
+            ("--connections", self.connections),
+            ("--requests", self.requests),
+            ("--size", self.size),
+            ("--work", self.work),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_string(), value.to_string()])
+        .collect()
+    }
+}
+
+/// Plays the client: connects, waits for `go` on `input`, sends all requests, and tells `output`
+/// what came of it.
+///
+/// # Errors
+///
+/// If the server refuses, hangs up, or gives a wrong answer.
+pub fn play(
+    address: SocketAddr,
+    plan: Plan,
+    mut input: impl BufRead,
+    mut output: impl Write,
+) -> io::Result<()> {
+    let mut session = Session::connect(address, plan)?;
+    writeln!(output, "connected")?;
+    output.flush()?;
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    if line.trim_end() != "go" {
+        return Err(wrong("the server ended before it said `go`".into()));
+    }
+    let start = Instant::now();
+    session.exchange()?;
+    let nanoseconds = start.elapsed().as_nanos();
+    let requests = plan.connections * plan.requests;
+    writeln!(output, "answered {requests} {nanoseconds}")
+}
+
+fn wrong(sentence: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, sentence)
+}
+
+/// A request and the answer that it must get.
+struct Exchange {
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Exchange {
+    fn new(number: usize, plan: Plan) -> Exchange {
+        let size = usize::try_from(plan.size).expect("a size fits into memory");
+        let byte = |place| (number * 131 + place * 17 + place / 8) as u8;
+        let request: Vec<u8> = (0..size).map(byte).collect();
+        let answer = match plan.work {
+            0 => request.clone(),
+            work => digest(&request, work).to_le_bytes().to_vec(),
+        };
+        Exchange { request, answer }
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// Which request is under way, from 0.
+    sequence: u64,
+    /// How many of its bytes have been sent.
+    sent: usize,
+    /// How many bytes of its answer have arrived.
+    received: usize,
+}
+
+struct Session {
+    plan: Plan,
+    exchanges: Vec<Exchange>,
+    poll: Poll,
+    connections: Vec<Connection>,
+    buffer: Vec<u8>,
+    /// How many connections still have requests to send.
+    busy: usize,
+}
+
+impl Session {
+    fn connect(address: SocketAddr, plan: Plan) -> io::Result<Session> {
+        let exchanges: Vec<_> = (0..DISTINCT)
+            .map(|number| Exchange::new(number, plan))
+            .collect();
+        let poll = Poll::new()?;
+        let mut connections = Vec::new();
+        for number in 0..plan.connections {
+            let stream = TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            poll.registry().register(
+                &mut SourceFd(&stream.as_raw_fd()),
+                Token(usize::try_from(number).expect("connections are counted in memory")),
+                Interest::READABLE | Interest::WRITABLE,
+            )?;
+            connections.push(Connection {
+                stream,
+                sequence: 0,
+                sent: 0,
+                received: 0,
+            });
+        }
+        Ok(Session {
+            buffer: vec![0; exchanges[0].answer.len()],
+            busy: connections.len(),
+            plan,
+            exchanges,
+            poll,
+            connections,
+        })
+    }
+
+    /// Sends all requests of all connections and hears all answers.
+    fn exchange(&mut self) -> io::Result<()> {
+        for number in 0..self.connections.len() {
+            self.advance(number)?;
+        }
+        let mut events = Events::with_capacity(1024);
+        while self.busy > 0 {
+            match self.poll.poll(&mut events, None) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                done => done?,
+            }
+            for event in &events {
+                self.advance(event.token().0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does for one connection what can be done now. The poller tells about edges, so it stops
+    /// only where the kernel has said `WouldBlock`, or where nothing can have arrived yet.
+    fn advance(&mut self, number: usize) -> io::Result<()> {
+        let connection = &mut self.connections[number];
+        if connection.sequence == self.plan.requests {
+            return Ok(());
+        }
+        let which = (number + connection.sequence as usize) % DISTINCT;
+        let exchange = &self.exchanges[which];
+        if !connection.send(&exchange.request)? {
+            return Ok(());
+        }
+        if !connection.receive(&mut self.buffer, &exchange.answer)? {
+            return Ok(());
+        }
+        connection.sequence += 1;
+        connection.sent = 0;
+        connection.received = 0;
+        if connection.sequence == self.plan.requests {
+            self.busy -= 1;
+            return Ok(());
+        }
+        let which = (number + connection.sequence as usize) % DISTINCT;
+        // The answer to this one will be an edge of its own.
+        connection.send(&self.exchanges[which].request)?;
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Sends what is left of a request. `true`: nothing is.
+    fn send(&mut self, request: &[u8]) -> io::Result<bool> {
+        while self.sent < request.len() {
+            match self.stream.write(&request[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Receives what is left of an answer and compares it. `true`: it is complete.
+    fn receive(&mut self, buffer: &mut [u8], answer: &[u8]) -> io::Result<bool> {
+        while self.received < answer.len() {
+            let rest = &answer[self.received..];
+            match self.stream.read(&mut buffer[..rest.len()]) {
+                Ok(0) => return Err(wrong("the server hung up in the middle".into())),
+                Ok(count) if buffer[..count] != rest[..count] => {
+                    let sequence = self.sequence;
+                    return Err(wrong(format!("the answer to request {sequence} is wrong")));
+                }
+                Ok(count) => self.received += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    const PLAN: Plan = Plan {
+        connections: 3,
+        requests: 100,
+        size: 48,
+        work: 0,
+    };
+
+    /// A server of plain kernel threads, which answers a request with what `answer` makes of it,
+    /// and hangs up where that is nothing.
+    fn serve(plan: Plan, answer: fn(&mut Vec<u8>)) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().take(plan.connections as usize) {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || {
+                    let mut message = vec![0; plan.size as usize];
+                    while stream.read_exact(&mut message).is_ok() {
+                        let mut reply = message.clone();
+                        answer(&mut reply);
+                        if reply.is_empty() || stream.write_all(&reply).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn said(plan: Plan, answer: fn(&mut Vec<u8>)) -> Result<String, String> {
+        let mut output = Vec::new();
+        play(serve(plan, answer), plan, &b"go\n"[..], &mut output)
+            .map(|()| String::from_utf8(output).unwrap())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn right_answers_are_counted() {
+        let said = said(PLAN, |_| {}).unwrap();
+        assert!(said.starts_with("connected\nanswered 300 "), "{said}");
+    }
+
+    #[test]
+    fn a_digest_is_compared_with_its_own() {
+        let plan = Plan { work: 5, ..PLAN };
+        let right = |message: &mut Vec<u8>| {
+            *message = digest(message, 5).to_le_bytes().to_vec();
+        };
+        assert!(said(plan, right).is_ok());
+        let other_work = |message: &mut Vec<u8>| {
+            *message = digest(message, 6).to_le_bytes().to_vec();
+        };
+        assert!(said(plan, other_work).unwrap_err().contains("is wrong"));
+    }
+
+    #[test]
+    fn one_wrong_byte_is_seen() {
+        let wrong = said(PLAN, |message| message[47] ^= 1);
+        assert!(wrong.unwrap_err().contains("is wrong"));
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_is_no_success() {
+        assert!(said(PLAN, Vec::clear).is_err());
+    }
+
+    #[test]
+    fn nothing_is_sent_before_the_word() {
+        let address = serve(PLAN, |_| {});
+        let mut output = Vec::new();
+        let ended = play(address, PLAN, &b""[..], &mut output).unwrap_err();
+        assert!(ended.to_string().contains("before it said `go`"));
+        assert_eq!(output, b"connected\n");
+    }
+}
