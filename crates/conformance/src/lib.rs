@@ -1,1 +1,53 @@
-//! What interchangeable means, as tests.
+//! What "interchangeable" means, as tests: one suite, instantiated by each runtime.
+//!
+//! A promise is a public function of one of the topics below, generic over the runtime; its
+//! name reads as the promise. A runtime says in its `tests/conformance.rs` how it is a
+//! [`Subject`], and [`suite!`] makes a test of every promise:
+//!
+//! ```text
+//! struct Kernel(trefoil_kernel::Runtime);
+//! impl trefoil_conformance::Subject for Kernel { … }
+//! trefoil_conformance::suite!(crate::Kernel);
+//! ```
+//!
+//! [`suite_across!`] does the same for the promises about two runtimes that share objects.
+//!
+//! The rules of the suite: what it waits for is an event, or a condition that it asks again
+//! and again while others run; it asserts no time but that nothing comes too early; every
+//! run must leave no thread behind; a test that hangs is ended by the [watchdog](watched),
+//! which says where every thread waits.
+//!
+//! It does not look inside: what only one runtime does is tested where that runtime is.
+
+#![forbid(unsafe_code)]
+
+mod seed;
+mod subject;
+mod suite;
+mod watchdog;
+mod witness;
+
+pub mod across;
+pub mod blocking;
+pub mod channel;
+pub mod condvar;
+pub mod identity;
+pub mod mutex;
+pub mod once;
+pub mod panics;
+pub mod park;
+pub mod plain;
+pub mod registry;
+pub mod runs;
+pub mod rwlock;
+pub mod scope;
+pub mod semaphore;
+pub mod shutdown;
+pub mod spawn;
+pub mod stack;
+pub mod stress;
+pub mod tcp;
+pub mod time;
+
+pub use subject::Subject;
+pub use watchdog::watched;

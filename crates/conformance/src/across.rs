@@ -1,0 +1,194 @@
+//! Two runtimes, of two models perhaps, and objects that their threads share: the current
+//! thread decides how to wait, never the object.
+//!
+//! The facade instantiates these for every pair of models, with [`suite_across`]
+//! (crate::suite_across).
+
+use std::sync::Arc;
+
+use trefoil_net::{TcpListener, TcpStream};
+use trefoil_runtime::{Reason, thread};
+use trefoil_sync::channel::{bounded, unbounded};
+use trefoil_sync::{Barrier, Condvar, Mutex};
+
+use crate::Subject;
+use crate::subject::run;
+use crate::witness::{join_all, until_waiting};
+
+/// Runs both at the same time, each on an OS thread of its own.
+fn both<A: Subject, B: Subject, T: Send + 'static, U: Send + 'static>(
+    first: impl FnOnce() -> T + Send + 'static,
+    second: impl FnOnce() -> U + Send + 'static,
+) -> (T, U) {
+    let first = std::thread::spawn(|| run::<A, T>(first));
+    let second = run::<B, U>(second);
+    (first.join().unwrap(), second)
+}
+
+/// Messages go to and fro through a channel.
+pub fn messages_cross<A: Subject, B: Subject>() {
+    for ((ping, pings), (pong, pongs)) in [
+        (bounded(0), bounded(0)),
+        (bounded(1), bounded(1)),
+        (unbounded(), unbounded()),
+    ] {
+        let ((), last) = both::<A, B, _, _>(
+            move || pings.iter().for_each(|n: u32| pong.send(n + 1).unwrap()),
+            move || {
+                (0..300).fold(0, |n, _| {
+                    ping.send(n).unwrap();
+                    pongs.recv().unwrap()
+                })
+            },
+        );
+        assert_eq!(last, 300);
+    }
+}
+
+/// A lock is held by one thread of either in turn.
+pub fn a_lock_excludes_across<A: Subject, B: Subject>() {
+    fn count(mutex: &Arc<Mutex<u64>>) {
+        let threads = [(); 3].map(|()| {
+            let mutex = Arc::clone(mutex);
+            thread::spawn(move || {
+                for _ in 0..200 {
+                    let mut guard = mutex.lock().unwrap();
+                    let before = *guard;
+                    thread::yield_now();
+                    *guard = before + 1;
+                }
+            })
+        });
+        join_all(threads);
+    }
+    let mutex = Arc::new(Mutex::new(0));
+    let (first, second) = (Arc::clone(&mutex), Arc::clone(&mutex));
+    both::<A, B, _, _>(move || count(&first), move || count(&second));
+    assert_eq!(*mutex.lock().unwrap(), 1200);
+}
+
+/// A condition is waited for in one and made true in the other, in turn.
+pub fn a_condition_crosses<A: Subject, B: Subject>() {
+    fn play(turn: &(Mutex<u32>, Condvar), mine: u32) {
+        for _ in 0..200 {
+            let guard = turn.0.lock().unwrap();
+            let mut now = turn.1.wait_while(guard, |now| *now % 2 != mine).unwrap();
+            *now += 1;
+            turn.1.notify_one();
+        }
+    }
+    let turn = Arc::new((Mutex::new(0), Condvar::new()));
+    let (first, second) = (Arc::clone(&turn), Arc::clone(&turn));
+    both::<A, B, _, _>(move || play(&first, 0), move || play(&second, 1));
+    assert_eq!(*turn.0.lock().unwrap(), 400);
+}
+
+/// A thread of one is joined, and unparked, by a thread of the other.
+pub fn a_thread_is_joined_and_unparked_across<A: Subject, B: Subject>() {
+    let (hand, handed) = bounded(0);
+    let (tell, told) = bounded::<()>(0);
+    let ((), value) = both::<A, B, _, _>(
+        move || {
+            hand.send(thread::spawn(|| {
+                thread::park();
+                21
+            }))
+            .unwrap();
+            // The run must not end before the thread was joined.
+            let _ = told.recv();
+        },
+        move || {
+            let theirs = handed.recv().unwrap();
+            assert_eq!(theirs.thread().model(), A::MODEL);
+            let named = theirs.thread().clone();
+            until_waiting(&named, Reason::Park);
+            let joiner = thread::spawn(move || theirs.join().unwrap());
+            until_waiting(joiner.thread(), Reason::Join);
+            named.unpark();
+            let value = joiner.join().unwrap();
+            drop(tell);
+            value
+        },
+    );
+    assert_eq!(value, 21);
+}
+
+/// A barrier waits for the threads of both.
+pub fn a_barrier_waits_for_both<A: Subject, B: Subject>() {
+    fn pass(barrier: &Arc<Barrier>) -> usize {
+        let threads = [(); 4].map(|()| {
+            let barrier = Arc::clone(barrier);
+            thread::spawn(move || (0..50).filter(|_| barrier.wait().is_leader()).count())
+        });
+        join_all(threads).iter().sum()
+    }
+    let barrier = Arc::new(Barrier::new(8));
+    let (first, second) = (Arc::clone(&barrier), Arc::clone(&barrier));
+    let (a, b) = both::<A, B, _, _>(move || pass(&first), move || pass(&second));
+    assert_eq!(a + b, 50);
+}
+
+/// A socket that was used in one goes on in the other.
+pub fn a_socket_crosses<A: Subject, B: Subject>() {
+    use std::io::{Read as _, Write as _};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (hand, handed) = bounded::<TcpStream>(0);
+    both::<A, B, _, _>(
+        move || {
+            let (mut server, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            // It has been waited for here before it goes over.
+            server.read_exact(&mut byte).unwrap();
+            assert_eq!(byte, [1]);
+            hand.send(server).unwrap();
+        },
+        move || {
+            let writer = client.try_clone().unwrap();
+            (&writer).write_all(&[1]).unwrap();
+            let mut server = handed.recv().unwrap();
+            let reader = thread::spawn(move || {
+                let mut bytes = [0; 3];
+                server.read_exact(&mut bytes).unwrap();
+                bytes
+            });
+            until_waiting(reader.thread(), Reason::Read);
+            (&writer).write_all(&[2, 3, 4]).unwrap();
+            assert_eq!(reader.join().unwrap(), [2, 3, 4]);
+        },
+    );
+}
+
+/// A channel with receivers in both loses nothing and doubles nothing.
+pub fn a_channel_serves_both<A: Subject, B: Subject>() {
+    const EACH: u64 = 400;
+    let (send, receive) = bounded::<u64>(3);
+    let (other_send, other_receive) = (send.clone(), receive.clone());
+    let work = |send: trefoil_sync::channel::Sender<u64>,
+                receive: trefoil_sync::channel::Receiver<u64>| {
+        let receiver = thread::spawn(move || receive.iter().sum::<u64>());
+        (1..=EACH).for_each(|n| send.send(n).unwrap());
+        drop(send);
+        receiver.join().unwrap()
+    };
+    let (a, b) = both::<A, B, _, _>(
+        move || work(send, receive),
+        move || work(other_send, other_receive),
+    );
+    assert_eq!(a + b, EACH * (EACH + 1));
+}
+
+/// A message that one waits for is sent by a thread of the other that ends at once.
+pub fn a_wake_up_outlives_its_waker<A: Subject, B: Subject>() {
+    let (send, receive) = unbounded();
+    let ((), sum) = both::<A, B, _, _>(
+        move || {
+            for n in 0..100_u32 {
+                let send = send.clone();
+                thread::spawn(move || send.send(n).unwrap()).join().unwrap();
+            }
+        },
+        move || receive.iter().sum::<u32>(),
+    );
+    assert_eq!(sum, 4950);
+}

@@ -1,0 +1,131 @@
+//! `thread::blocking`: calls that block their OS thread, and nobody else.
+
+use std::panic::{self, AssertUnwindSafe, panic_any};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+
+use trefoil_runtime::{Reason, thread};
+use trefoil_sync::Mutex;
+use trefoil_sync::channel::bounded;
+
+use crate::Subject;
+use crate::subject::run;
+use crate::witness::{join_all, refusal, until_waiting};
+
+/// The call's value comes back, and it may borrow.
+pub fn a_call_borrows_and_returns<S: Subject>() {
+    run::<S, _>(|| {
+        let mut numbers = vec![1, 2, 3];
+        let text = String::from("text");
+        let length = thread::blocking(|| {
+            numbers.push(4);
+            text.len()
+        });
+        assert_eq!((length, numbers.len()), (4, 4));
+    });
+}
+
+/// Sixty-four calls block at the same time: each waits for all the others.
+pub fn many_calls_block_at_once<S: Subject>() {
+    const CALLS: usize = 64;
+    run::<S, _>(|| {
+        let barrier = Arc::new(std::sync::Barrier::new(CALLS));
+        let threads: Vec<_> = (0..CALLS)
+            .map(|_| {
+                let barrier = Arc::clone(&barrier);
+                thread::spawn(move || usize::from(thread::blocking(|| barrier.wait().is_leader())))
+            })
+            .collect();
+        let leaders: usize = join_all(threads).into_iter().sum();
+        assert_eq!(leaders, 1);
+    });
+}
+
+/// More calls than the pool has OS threads: all are made.
+pub fn more_calls_than_the_pool_has_threads<S: Subject>() {
+    const CALLS: usize = 1000;
+    run::<S, _>(|| {
+        let made = Arc::new(AtomicUsize::new(0));
+        let threads: Vec<_> = (0..CALLS)
+            .map(|_| {
+                let made = Arc::clone(&made);
+                thread::spawn(move || {
+                    thread::blocking(|| {
+                        std::thread::yield_now();
+                        made.fetch_add(1, Ordering::Relaxed);
+                    });
+                })
+            })
+            .collect();
+        join_all(threads);
+        assert_eq!(made.load(Ordering::Relaxed), CALLS);
+    });
+}
+
+/// A blocked call does not keep other threads from running: here one of them unblocks it.
+pub fn a_blocked_call_stops_nobody_else<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = mpsc::channel();
+        let blocked = thread::spawn(move || thread::blocking(move || receive.recv().unwrap()));
+        until_waiting(blocked.thread(), Reason::Blocking);
+        thread::spawn(move || send.send(6).unwrap()).join().unwrap();
+        assert_eq!(blocked.join().unwrap(), 6);
+    });
+}
+
+/// A panic in the call goes on in the caller.
+pub fn a_panic_comes_back<S: Subject>() {
+    run::<S, _>(|| {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            thread::blocking(|| panic_any(3_u8));
+        }));
+        assert_eq!(outcome.unwrap_err().downcast_ref::<u8>(), Some(&3));
+        assert_eq!(thread::blocking(|| 4), 4);
+    });
+}
+
+/// The call may use locks and channels.
+pub fn a_call_may_lock_and_receive<S: Subject>() {
+    run::<S, _>(|| {
+        let mutex = Arc::new(Mutex::new(1));
+        let (send, receive) = bounded(0);
+        let guard = mutex.lock().unwrap();
+        let shared = Arc::clone(&mutex);
+        let call = thread::spawn(move || {
+            thread::blocking(|| {
+                *shared.lock().unwrap() += 1;
+                receive.recv().unwrap()
+            })
+        });
+        until_waiting(call.thread(), Reason::Blocking);
+        drop(guard);
+        send.send(9).unwrap();
+        assert_eq!(call.join().unwrap(), 9);
+        assert_eq!(*mutex.lock().unwrap(), 2);
+    });
+}
+
+/// A call within a call is made.
+pub fn calls_nest<S: Subject>() {
+    let value = run::<S, _>(|| thread::blocking(|| thread::blocking(|| 1) + 1));
+    assert_eq!(value, 2);
+}
+
+/// An unpark while the call is made is there afterwards.
+pub fn a_call_leaves_the_token_alone<S: Subject>() {
+    run::<S, _>(|| {
+        thread::current().unpark();
+        thread::blocking(|| ());
+        thread::park();
+    });
+}
+
+/// A panic in a call ends its thread, if that does not catch it.
+pub fn a_panic_ends_the_thread<S: Subject>() {
+    run::<S, _>(|| {
+        let text = refusal(|| thread::blocking(|| panic!("a call that panics on purpose")));
+        assert_eq!(text, "a call that panics on purpose");
+        let payload = thread::spawn(|| thread::blocking(|| panic_any(1_u8))).join();
+        assert!(payload.unwrap_err().is::<u8>());
+    });
+}

@@ -1,0 +1,94 @@
+//! `sync::Once` and `sync::OnceLock`: one initialization, whoever comes first.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use trefoil_runtime::{Reason, thread};
+use trefoil_sync::channel::bounded;
+use trefoil_sync::{Once, OnceLock};
+
+use crate::Subject;
+use crate::subject::run;
+use crate::witness::{join_all, until_waiting};
+
+/// Of many threads one initializes, which may wait in doing so; the others wait for it and
+/// see what it did.
+pub fn only_one_initializes<S: Subject>() {
+    run::<S, _>(|| {
+        let shared = Arc::new((Once::new(), AtomicUsize::new(0)));
+        let threads: Vec<_> = (0..20)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    shared.0.call_once(|| {
+                        (0..5).for_each(|_| thread::yield_now());
+                        shared.1.fetch_add(1, Ordering::Relaxed);
+                    });
+                    assert_eq!(shared.1.load(Ordering::Relaxed), 1);
+                })
+            })
+            .collect();
+        join_all(threads);
+        assert!(shared.0.is_completed());
+    });
+}
+
+/// Who comes while another one initializes waits for it, and shows that it does.
+pub fn the_others_wait<S: Subject>() {
+    run::<S, _>(|| {
+        let cell = Arc::new(OnceLock::new());
+        let (send, receive) = bounded(1);
+        let shared = Arc::clone(&cell);
+        let first = thread::spawn(move || *shared.get_or_init(|| receive.recv().unwrap()));
+        until_waiting(first.thread(), Reason::Receive);
+        let shared = Arc::clone(&cell);
+        let second = thread::spawn(move || *shared.get_or_init(|| 0));
+        until_waiting(second.thread(), Reason::Once);
+        assert_eq!(cell.get(), None);
+        send.send(8).unwrap();
+        assert_eq!(first.join().unwrap(), 8);
+        assert_eq!(second.join().unwrap(), 8);
+        assert_eq!(cell.set(9), Err(9));
+    });
+}
+
+/// A `Once` whose initialization panicked says so to all that come, unless they force it.
+pub fn a_panic_poisons_a_once<S: Subject>() {
+    run::<S, _>(|| {
+        let once = Arc::new(Once::new());
+        let shared = Arc::clone(&once);
+        let panics = thread::spawn(move || shared.call_once(|| panic!("it is meant to")));
+        assert!(panics.join().is_err());
+        assert!(!once.is_completed());
+        let again = panic::catch_unwind(AssertUnwindSafe(|| once.call_once(|| ())));
+        assert!(again.is_err());
+        once.call_once_force(|state| assert!(state.is_poisoned()));
+        assert!(once.is_completed());
+        once.call_once(|| unreachable!("it is complete"));
+    });
+}
+
+/// A `OnceLock` whose initialization panicked is empty, and the next one may try: one that
+/// waits already, too.
+pub fn a_panic_leaves_a_once_lock_empty<S: Subject>() {
+    run::<S, _>(|| {
+        let cell = Arc::new(OnceLock::<u32>::new());
+        let (go, gate) = bounded::<()>(1);
+        let shared = Arc::clone(&cell);
+        let panics = thread::spawn(move || {
+            shared.get_or_init(|| {
+                gate.recv().unwrap();
+                panic!("it is meant to")
+            });
+        });
+        until_waiting(panics.thread(), Reason::Receive);
+        let shared = Arc::clone(&cell);
+        let waits = thread::spawn(move || *shared.get_or_init(|| 6));
+        until_waiting(waits.thread(), Reason::Once);
+        go.send(()).unwrap();
+        assert!(panics.join().is_err());
+        assert_eq!(waits.join().unwrap(), 6);
+        assert_eq!(cell.get(), Some(&6));
+    });
+}

@@ -1,0 +1,211 @@
+//! Runtimes as values: several, again and again, one in another, and their end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
+use std::time::Duration;
+
+use trefoil_runtime::{Model, in_runtime, thread};
+use trefoil_sync::channel::bounded;
+
+use crate::Subject;
+use crate::subject::{assert_nobody_left, patient, run};
+use crate::witness::{Witness, refusal, sentence};
+
+/// `run` may be called again, as often as one likes.
+pub fn a_runtime_runs_again<S: Subject>() {
+    let runtime = patient::<S>();
+    for n in 0..20 {
+        let value = runtime.run(move || thread::spawn(move || n).join().unwrap());
+        assert_eq!(value, n);
+        assert_nobody_left(&runtime);
+    }
+}
+
+/// A runtime that never ran is dropped without ado, and so are many.
+pub fn a_runtime_may_be_dropped_unused<S: Subject>() {
+    (0..10).for_each(|_| drop(patient::<S>()));
+}
+
+/// The closure and its captures are dropped in the run.
+pub fn what_run_was_given_is_dropped<S: Subject>() {
+    let witness = Witness::new();
+    let token = witness.token();
+    run::<S, _>(move || {
+        let _token = token;
+        thread::yield_now();
+    });
+    assert_eq!(witness.dropped(), 1);
+}
+
+/// Inside one is in a runtime, outside not.
+pub fn in_runtime_tells_where_one_is<S: Subject>() {
+    assert!(!in_runtime());
+    assert!(run::<S, _>(in_runtime));
+    assert!(!in_runtime());
+}
+
+/// `run` inside `run` is refused with a sentence, whether the runtime is the same or
+/// another one, and does not hang.
+pub fn run_inside_run_is_refused<S: Subject>() {
+    let runtime = Arc::new(patient::<S>());
+    let same = Arc::clone(&runtime);
+    runtime.run(move || {
+        let refused = refusal(|| same.run(|| ()));
+        assert!(refused.contains("run"), "{refused}");
+        let other = patient::<S>();
+        let refused = refusal(|| other.run(|| ()));
+        assert!(refused.contains("run"), "{refused}");
+        let in_child = Arc::clone(&same);
+        thread::spawn(move || refusal(|| in_child.run(|| ())))
+            .join()
+            .unwrap();
+        // Nothing of this harms the run that goes on.
+        assert_eq!(thread::spawn(|| 1).join().unwrap(), 1);
+    });
+    assert_nobody_left(&*runtime);
+    assert_eq!(runtime.run(|| 2), 2);
+}
+
+/// A runtime that is made inside a run may be dropped there.
+pub fn a_runtime_may_be_made_inside_a_run<S: Subject>() {
+    run::<S, _>(|| {
+        drop(patient::<S>());
+        thread::spawn(|| drop(patient::<S>())).join().unwrap();
+    });
+}
+
+/// A runtime may be handed to another OS thread, and run there.
+pub fn a_runtime_changes_hands<S: Subject>() {
+    let runtime = patient::<S>();
+    assert_eq!(runtime.run(|| 1), 1);
+    let value = std::thread::spawn(move || runtime.run(|| thread::spawn(|| 2).join().unwrap()));
+    assert_eq!(value.join().unwrap(), 2);
+}
+
+/// Several runtimes in one process run at the same time and exchange messages.
+pub fn several_runtimes_at_once<S: Subject>() {
+    const ROUNDS: u32 = 200;
+    let (ping, pings) = bounded::<u32>(0);
+    let (pong, pongs) = bounded::<u32>(0);
+    let other = std::thread::spawn(move || {
+        run::<S, _>(move || {
+            thread::spawn(move || pings.iter().for_each(|n| pong.send(n + 1).unwrap()))
+                .join()
+                .unwrap();
+        });
+    });
+    let last = run::<S, _>(move || {
+        (0..ROUNDS).fold(0, |n, _| {
+            ping.send(n).unwrap();
+            pongs.recv().unwrap()
+        })
+    });
+    other.join().unwrap();
+    assert_eq!(last, ROUNDS);
+}
+
+/// Two OS threads call `run` of one runtime at the same time. Kernel and hybrid threads
+/// run side by side: here each run waits for the other. A green runtime works on the OS
+/// thread that calls it: it says so with a sentence, or runs both.
+pub fn two_runs_of_one_runtime_at_once<S: Subject>() {
+    let runtime = Arc::new(patient::<S>());
+    let both = Arc::new(Barrier::new(2));
+    let (send, receive) = mpsc::channel();
+    let runs = [(); 2].map(|()| {
+        let (runtime, both, send) = (Arc::clone(&runtime), Arc::clone(&both), send.clone());
+        std::thread::spawn(move || {
+            if S::MODEL == Model::Green {
+                both.wait();
+                runtime.run(move || send.send(()).unwrap());
+            } else {
+                runtime.run(move || {
+                    thread::blocking(|| both.wait());
+                    thread::spawn(move || send.send(()).unwrap())
+                        .join()
+                        .unwrap();
+                });
+            }
+        })
+    });
+    let mut completed = 0;
+    for run in runs {
+        match run.join() {
+            Ok(()) => completed += 1,
+            Err(payload) => assert_eq!(S::MODEL, Model::Green, "{}", sentence(&*payload)),
+        }
+    }
+    assert!(completed >= 1);
+    assert_eq!(receive.try_iter().count(), completed);
+    assert_nobody_left(&*runtime);
+}
+
+/// The end of one run cancels its own threads, not those of another run of the runtime.
+pub fn the_end_of_a_run_is_not_the_others<S: Subject>() {
+    if S::MODEL == Model::Green {
+        // One run at a time: nothing to keep apart.
+        return;
+    }
+    let runtime = Arc::new(patient::<S>());
+    let witness = Witness::new();
+    let (ready, begun) = bounded::<()>(1);
+    let (go, gate) = bounded::<()>(0);
+    let (long, token) = (Arc::clone(&runtime), witness.token());
+    let long = std::thread::spawn(move || {
+        long.run(move || {
+            let child = thread::spawn(move || {
+                ready.send(()).unwrap();
+                gate.recv().unwrap();
+                drop(token);
+                5
+            });
+            child.join().unwrap()
+        })
+    });
+    begun.recv().unwrap();
+    let other = witness.token();
+    runtime.run(move || {
+        drop(thread::spawn(move || {
+            let _other = other;
+            thread::park();
+        }));
+    });
+    assert_eq!(witness.dropped(), 1);
+    go.send(()).unwrap();
+    assert_eq!(long.join().unwrap(), 5);
+    assert_eq!(witness.dropped(), 2);
+}
+
+/// The last handle of a runtime is dropped by one of its own threads, one that outlived
+/// the run: it is told so with a sentence, or all is well; there is no abort and no hang.
+pub fn a_runtime_dropped_from_inside<S: Subject>() {
+    if S::MODEL == Model::Green {
+        // Its threads run nowhere but in `run`, which borrows the runtime: it cannot
+        // happen.
+        return;
+    }
+    let runtime = Arc::new(S::new(Duration::from_millis(1)));
+    let mine = Arc::clone(&runtime);
+    let (go, gate) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    runtime.run(move || {
+        let begun = Arc::new(AtomicBool::new(false));
+        let sign = Arc::clone(&begun);
+        drop(thread::spawn(move || {
+            // A call that cannot be called back.
+            sign.store(true, Ordering::Release);
+            thread::blocking(move || gate.recv().unwrap());
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(mine)));
+            tell.send(outcome.map_err(|payload| sentence(&*payload)))
+                .unwrap();
+        }));
+        crate::witness::until(|| begun.load(Ordering::Acquire));
+    });
+    assert_eq!(runtime.leftover().len(), 1);
+    drop(runtime);
+    go.send(()).unwrap();
+    // Either is fine: what counts is that an answer comes.
+    let answer = told
+        .recv()
+        .expect("the thread has not ended before it dropped the runtime");
+    assert!(answer.is_ok() || answer.is_err_and(|refused| refused.contains("runtime")));
+}

@@ -1,0 +1,142 @@
+//! `sync::RwLock`: many readers or one writer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use trefoil_runtime::{Reason, thread};
+use trefoil_sync::channel::bounded;
+use trefoil_sync::{Barrier, RwLock};
+
+use crate::Subject;
+use crate::subject::run;
+use crate::witness::{join_all, until_waiting};
+
+/// Readers hold it together: each waits, with the lock, for all the others.
+pub fn readers_share<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = Arc::new((RwLock::new(3), Barrier::new(8)));
+        let readers = [(); 8].map(|()| {
+            let lock = Arc::clone(&lock);
+            thread::spawn(move || {
+                let value = lock.0.read().unwrap();
+                lock.1.wait();
+                *value
+            })
+        });
+        assert_eq!(readers.map(|reader| reader.join().unwrap()), [3; 8]);
+    });
+}
+
+/// A writer is alone, also when it yields; readers never see half of what it does.
+pub fn a_writer_is_alone<S: Subject>() {
+    const TURNS: u64 = 100;
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new((0_u64, 0_u64)));
+        let writers = [(); 4].map(|()| {
+            let lock = Arc::clone(&lock);
+            thread::spawn(move || {
+                for _ in 0..TURNS {
+                    let mut pair = lock.write().unwrap();
+                    pair.0 += 1;
+                    thread::yield_now();
+                    pair.1 += 1;
+                }
+            })
+        });
+        let readers = [(); 4].map(|()| {
+            let lock = Arc::clone(&lock);
+            thread::spawn(move || {
+                for _ in 0..TURNS {
+                    let pair = lock.read().unwrap();
+                    thread::yield_now();
+                    assert_eq!(pair.0, pair.1);
+                }
+            })
+        });
+        join_all(writers);
+        join_all(readers);
+        assert_eq!(*lock.read().unwrap(), (4 * TURNS, 4 * TURNS));
+    });
+}
+
+/// Who has to wait does, shows it, and gets the lock in the end.
+pub fn a_taken_lock_is_waited_for<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new(0));
+        let guard = lock.write().unwrap();
+        let shared = Arc::clone(&lock);
+        let reader = thread::spawn(move || *shared.read().unwrap());
+        until_waiting(reader.thread(), Reason::RwLockRead);
+        let shared = Arc::clone(&lock);
+        let writer = thread::spawn(move || *shared.write().unwrap() += 1);
+        until_waiting(writer.thread(), Reason::RwLockWrite);
+        drop(guard);
+        assert!(reader.join().unwrap() <= 1);
+        writer.join().unwrap();
+        assert_eq!(*lock.read().unwrap(), 1);
+    });
+}
+
+/// `try_read` and `try_write` do not wait.
+pub fn trying_does_not_wait<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = RwLock::new(1);
+        let reader = lock.read().unwrap();
+        assert!(lock.try_write().is_err());
+        assert_eq!(*lock.try_read().unwrap(), 1);
+        drop(reader);
+        let writer = lock.try_write().unwrap();
+        assert!(lock.try_read().is_err() && lock.try_write().is_err());
+        drop(writer);
+        assert_eq!(lock.into_inner().unwrap(), 1);
+    });
+}
+
+/// A writer gets its turn while readers come and go without a gap: the next one always
+/// begins before the last one ends.
+pub fn readers_do_not_starve_a_writer<S: Subject>() {
+    run::<S, _>(|| {
+        let shared = Arc::new((RwLock::new(0_u32), AtomicBool::new(false)));
+        let (ready, begun) = bounded::<()>(2);
+        let readers = [(); 2].map(|()| {
+            let (shared, ready) = (Arc::clone(&shared), ready.clone());
+            thread::spawn(move || {
+                let mut told = Some(ready);
+                while !shared.1.load(Ordering::Acquire) {
+                    let guard = shared.0.read().unwrap();
+                    thread::yield_now();
+                    drop(guard);
+                    told.take().map(|ready| ready.send(()));
+                }
+            })
+        });
+        begun.recv().unwrap();
+        begun.recv().unwrap();
+        *shared.0.write().unwrap() = 1;
+        shared.1.store(true, Ordering::Release);
+        join_all(readers);
+    });
+}
+
+/// A writer's panic poisons it, a reader's does not.
+pub fn a_writers_panic_poisons<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new(1));
+        let shared = Arc::clone(&lock);
+        let reader = thread::spawn(move || {
+            let _guard = shared.read().unwrap();
+            panic!("it is meant to");
+        });
+        assert!(reader.join().is_err());
+        assert!(!lock.is_poisoned());
+        let shared = Arc::clone(&lock);
+        let writer = thread::spawn(move || {
+            *shared.write().unwrap() = 2;
+            let _guard = shared.write().unwrap();
+            panic!("it is meant to");
+        });
+        assert!(writer.join().is_err());
+        assert!(lock.is_poisoned());
+        assert_eq!(*lock.read().unwrap_err().into_inner(), 2);
+    });
+}

@@ -1,0 +1,287 @@
+//! Random programs with a sum that must come out. The seed is printed when one fails:
+//! `TREFOIL_SEED=… cargo test …` runs the same program again, if not in the same order.
+
+use std::collections::VecDeque;
+use std::panic::panic_any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use trefoil_runtime::thread;
+use trefoil_sync::channel::{Receiver, Sender, bounded, unbounded};
+use trefoil_sync::{Condvar, Mutex, Semaphore};
+
+use crate::Subject;
+use crate::seed::{self, Random};
+use crate::subject::run;
+use crate::witness::join_all;
+
+/// What the threads of one random program share.
+struct Shared {
+    /// Each thread adds what it will answer for.
+    mutex: Mutex<u64>,
+    tickets: (Mutex<VecDeque<u64>>, Condvar),
+    permits: Semaphore,
+    send: Sender<u64>,
+    receive: Receiver<u64>,
+    /// What was taken from the channel and from the tickets.
+    taken: AtomicU64,
+}
+
+impl Shared {
+    /// One random step; returns what it put into the channel or the tickets.
+    fn step(self: &Arc<Shared>, random: &mut Random, depth: u32) -> u64 {
+        let value = random.below(1000) + 1;
+        match random.below(12) {
+            0 => thread::yield_now(),
+            1 => thread::sleep(Duration::from_micros(random.below(200))),
+            2 => thread::park_timeout(Duration::from_micros(random.below(200))),
+            3 => self.take_message(random),
+            4 => self.take_ticket(random),
+            5 | 6 => return self.put_message(value, random),
+            7 => {
+                self.tickets.0.lock().unwrap().push_back(value);
+                self.tickets.1.notify_one();
+                return value;
+            }
+            8 => {
+                let _permit = self.permits.acquire();
+                thread::yield_now();
+            }
+            9 => {
+                let mut sum = self.mutex.lock().unwrap();
+                *sum += value;
+                thread::yield_now();
+                *sum -= value;
+            }
+            10 => assert_eq!(thread::blocking(|| value), value),
+            _ if depth > 0 => return self.spawn_and_join(random, depth - 1),
+            _ => {}
+        }
+        0
+    }
+
+    fn put_message(&self, value: u64, random: &mut Random) -> u64 {
+        let patience = Duration::from_micros(random.below(300));
+        match self.send.send_timeout(value, patience) {
+            Ok(()) => value,
+            Err(refused) => {
+                assert_eq!(refused.into_inner(), value);
+                0
+            }
+        }
+    }
+
+    fn take_message(&self, random: &mut Random) {
+        let patience = Duration::from_micros(random.below(300));
+        if let Ok(value) = self.receive.recv_timeout(patience) {
+            self.taken.fetch_add(value, Ordering::Relaxed);
+        }
+    }
+
+    fn take_ticket(&self, random: &mut Random) {
+        let patience = Duration::from_micros(random.below(300));
+        let guard = self.tickets.0.lock().unwrap();
+        let empty = |tickets: &mut VecDeque<u64>| tickets.is_empty();
+        let (mut tickets, _) = self
+            .tickets
+            .1
+            .wait_timeout_while(guard, patience, empty)
+            .unwrap();
+        if let Some(value) = tickets.pop_front() {
+            self.taken.fetch_add(value, Ordering::Relaxed);
+        }
+    }
+
+    fn spawn_and_join(self: &Arc<Shared>, random: &mut Random, depth: u32) -> u64 {
+        let (shared, mut own) = (Arc::clone(self), random.branch());
+        let child = thread::spawn(move || shared.live(&mut own, 10, depth));
+        if random.below(2) == 0 {
+            child.thread().unpark();
+            thread::yield_now();
+        }
+        child.join().unwrap()
+    }
+
+    fn live(self: &Arc<Shared>, random: &mut Random, steps: u32, depth: u32) -> u64 {
+        (0..steps).map(|_| self.step(random, depth)).sum()
+    }
+}
+
+/// Threads that do random things with everything there is: what they put in comes out.
+pub fn a_random_mixture_adds_up<S: Subject>() {
+    let seed = seed::draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let (send, receive) = bounded(random.below(4) as usize);
+        let shared = Arc::new(Shared {
+            mutex: Mutex::new(0),
+            tickets: (Mutex::default(), Condvar::new()),
+            permits: Semaphore::new(1 + random.below(3) as usize),
+            send,
+            receive,
+            taken: AtomicU64::new(0),
+        });
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let (shared, mut own) = (Arc::clone(&shared), random.branch());
+                thread::spawn(move || shared.live(&mut own, 60, 2))
+            })
+            .collect();
+        let put: u64 = join_all(threads).into_iter().sum();
+        let shared = Arc::into_inner(shared).expect("all threads have ended");
+        let left: u64 = shared.receive.try_iter().sum::<u64>()
+            + shared.tickets.0.into_inner().unwrap().iter().sum::<u64>();
+        assert_eq!(put, shared.taken.into_inner() + left);
+        assert_eq!(shared.mutex.into_inner().unwrap(), 0);
+    });
+}
+
+enum Parcel {
+    /// It is handed on this many times more.
+    Travels(u64),
+    Stop,
+}
+
+fn node(
+    inbox: &Receiver<Parcel>,
+    nodes: &[Sender<Parcel>],
+    home: &Sender<()>,
+    mut random: Random,
+) -> u64 {
+    let mut hops = 0;
+    for parcel in inbox {
+        match parcel {
+            Parcel::Stop => break,
+            Parcel::Travels(0) => home.send(()).unwrap(),
+            Parcel::Travels(left) => {
+                hops += 1;
+                let next = random.below(nodes.len() as u64) as usize;
+                nodes[next].send(Parcel::Travels(left - 1)).unwrap();
+            }
+        }
+    }
+    hops
+}
+
+/// Parcels wander through a net of threads, each as far as it was told.
+pub fn parcels_wander_through_a_net<S: Subject>() {
+    const NODES: usize = 30;
+    const PARCELS: usize = 60;
+    let seed = seed::draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let (senders, inboxes): (Vec<_>, Vec<_>) = (0..NODES).map(|_| unbounded()).unzip();
+        let (home, arrived) = unbounded();
+        let threads: Vec<_> = inboxes
+            .into_iter()
+            .map(|inbox| {
+                let (nodes, home, own) = (senders.clone(), home.clone(), random.branch());
+                thread::spawn(move || node(&inbox, &nodes, &home, own))
+            })
+            .collect();
+        let mut expected = 0;
+        for n in 0..PARCELS {
+            let hops = random.below(100);
+            expected += hops;
+            senders[n % NODES].send(Parcel::Travels(hops)).unwrap();
+        }
+        (0..PARCELS).for_each(|_| arrived.recv().unwrap());
+        for sender in &senders {
+            sender.send(Parcel::Stop).unwrap();
+        }
+        let hops: u64 = join_all(threads).into_iter().sum();
+        assert_eq!(hops, expected);
+    });
+}
+
+/// How one thread of the storm is to end: known to it and to its parent.
+#[derive(Clone, Copy)]
+enum Fate {
+    Returns,
+    Panics,
+    WaitsThenPanics,
+    Unwatched,
+}
+
+fn storm(mut random: Random, depth: u32) -> u64 {
+    let mut sum = 1;
+    let children: Vec<_> = (0..if depth == 0 { 0 } else { random.below(6) })
+        .map(|_| {
+            let fate = match random.below(5) {
+                0 => Fate::Panics,
+                1 => Fate::WaitsThenPanics,
+                2 => Fate::Unwatched,
+                _ => Fate::Returns,
+            };
+            let own = random.branch();
+            (fate, thread::spawn(move || meet(fate, own, depth - 1)))
+        })
+        .collect();
+    for (fate, child) in children {
+        match (fate, child) {
+            (Fate::Unwatched, child) => drop(child),
+            (Fate::Returns, child) => sum += child.join().unwrap(),
+            (_, child) => sum += *child.join().unwrap_err().downcast::<u64>().unwrap(),
+        }
+    }
+    sum
+}
+
+fn meet(fate: Fate, mut random: Random, depth: u32) -> u64 {
+    match fate {
+        Fate::Returns | Fate::Unwatched => storm(random, depth),
+        Fate::Panics => panic_any(random.below(100)),
+        Fate::WaitsThenPanics => {
+            thread::sleep(Duration::from_micros(random.below(100)));
+            panic_any(storm(random, depth))
+        }
+    }
+}
+
+/// What [`storm`] must come to, without threads.
+fn forecast(mut random: Random, depth: u32) -> u64 {
+    let mut sum = 1;
+    for _ in 0..if depth == 0 { 0 } else { random.below(6) } {
+        let fate = random.below(5);
+        let mut own = random.branch();
+        sum += match fate {
+            0 => own.below(100),
+            1 => {
+                own.below(100);
+                forecast(own, depth - 1)
+            }
+            2 => 0,
+            _ => forecast(own, depth - 1),
+        };
+    }
+    sum
+}
+
+/// Threads spawn threads, some of which panic, now or later, and some of which nobody
+/// waits for; every panic and every value comes to the right parent.
+pub fn a_storm_of_threads_and_panics_adds_up<S: Subject>() {
+    quiet_panics();
+    let seed = seed::draw();
+    let mut random = seed.random();
+    for _ in 0..10 {
+        let begin = random.next();
+        let sum = run::<S, _>(move || storm(Random::from_state(begin), 4));
+        assert_eq!(sum, forecast(Random::from_state(begin), 4));
+    }
+}
+
+/// A storm's panics carry numbers, and would print hundreds of lines that say nothing.
+fn quiet_panics() {
+    use std::panic;
+    use std::sync::Once;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !info.payload().is::<u64>() {
+                hook(info);
+            }
+        }));
+    });
+}

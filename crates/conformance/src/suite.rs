@@ -1,0 +1,359 @@
+//! The list of all promises, and the macros that make a test of each.
+
+/// Makes one test per promise for a [`Subject`](crate::Subject), in a module per topic.
+///
+/// The subject is named by a path that is right in every module: `crate::Kernel`, not
+/// `Kernel`.
+///
+/// ```text
+/// mod one_worker {
+///     trefoil_conformance::suite!(crate::OneWorker);
+/// }
+/// ```
+#[macro_export]
+macro_rules! suite {
+    ($subject:ty) => {
+        $crate::suite! { @ $subject;
+            spawn {
+                join_returns_the_value,
+                run_returns_the_value,
+                many_threads_run,
+                many_threads_live_at_once,
+                threads_spawn_threads,
+                a_long_chain_of_joins_ends,
+                a_detached_thread_runs_on,
+                is_finished_tells_the_end,
+                anybody_may_join,
+                join_shows_what_the_thread_wrote,
+                nothing_is_leaked_or_dropped_twice,
+                joining_oneself_is_refused,
+                a_thread_begins_unasked,
+            }
+            panics {
+                a_string_arrives_at_join,
+                a_literal_arrives_at_join,
+                any_payload_arrives_at_join,
+                a_panic_unwinds_the_stack,
+                a_payload_that_panics_in_drop_is_the_joiners,
+                a_detached_payload_that_panics_in_drop_harms_nobody,
+                a_detached_result_that_panics_in_drop_harms_nobody,
+                a_capture_that_panics_in_drop_is_a_panic,
+                the_first_threads_panic_comes_out_of_run,
+                a_caught_panic_stays_inside,
+                panicking_knows_its_own_panic,
+                a_neighbours_panic_is_not_mine,
+                a_neighbours_panic_poisons_no_lock,
+                a_neighbours_panic_leaves_room_for_mine,
+            }
+            identity {
+                ids_are_unique,
+                current_is_what_the_handle_names,
+                a_name_is_seen_from_everywhere,
+                the_first_thread_is_main,
+                a_long_name_is_kept_whole,
+                a_name_with_a_nul_is_refused,
+                a_thread_knows_its_model,
+                a_thread_stays_on_its_os_thread,
+                thread_locals_stay_where_they_are,
+            }
+            stack {
+                no_stack_at_all_is_refused,
+                an_absurd_stack_is_refused,
+                a_tiny_stack_is_rounded_up,
+                a_large_stack_can_be_used,
+                an_ordinary_stack_can_be_used,
+            }
+            park {
+                an_unpark_before_is_remembered,
+                only_one_unpark_is_remembered,
+                another_thread_unparks,
+                a_plain_os_thread_unparks,
+                no_unpark_is_lost,
+                an_unpark_shows_what_was_written,
+                an_unpark_before_the_start_is_remembered,
+                an_unpark_after_the_end_does_nothing,
+                an_unpark_after_the_run_does_nothing,
+                park_timeout_returns_by_itself,
+                park_timeout_returns_by_an_unpark,
+                other_waits_leave_the_token_alone,
+            }
+            time {
+                sleep_lasts_long_enough,
+                sleep_of_nothing_returns,
+                an_unpark_does_not_end_a_sleep,
+                a_short_sleep_overtakes_a_long_one,
+                every_timer_comes_and_none_early,
+                a_timeout_that_did_not_come_is_gone,
+                yielding_lets_others_run,
+                yielding_threads_do_not_starve_timers,
+                yielding_threads_take_turns,
+            }
+            scope {
+                children_borrow,
+                a_scope_returns_its_value,
+                a_scope_waits_for_detached_children,
+                a_scope_waits_for_forgotten_children,
+                scopes_nest,
+                a_panic_of_the_body_waits_for_the_children,
+                a_panic_of_an_unjoined_child_is_the_scopes,
+                a_panic_of_a_joined_child_is_the_joiners,
+                a_scope_outlives_what_its_children_own,
+                the_parent_waits_for_its_scope,
+                no_end_of_a_child_is_lost,
+            }
+            mutex {
+                one_at_a_time,
+                a_taken_lock_is_waited_for,
+                try_lock_does_not_wait,
+                a_panic_poisons,
+                a_lock_taken_while_unwinding_is_not_poisoned,
+                the_holder_may_wait,
+            }
+            condvar {
+                producers_and_consumers,
+                notify_all_wakes_all,
+                notify_one_wakes_one_each,
+                the_lock_is_free_during_the_wait,
+                a_wait_times_out,
+                a_notify_ends_a_timed_wait,
+                a_notify_without_a_waiter_is_forgotten,
+                a_waiter_gets_a_poisoned_lock_back,
+            }
+            rwlock {
+                readers_share,
+                a_writer_is_alone,
+                a_taken_lock_is_waited_for,
+                trying_does_not_wait,
+                readers_do_not_starve_a_writer,
+                a_writers_panic_poisons,
+            }
+            semaphore {
+                no_more_than_the_permits,
+                a_permit_is_waited_for,
+                a_wait_for_a_permit_times_out,
+                a_barrier_waits_for_all,
+                a_barrier_for_one_is_open,
+            }
+            once {
+                only_one_initializes,
+                the_others_wait,
+                a_panic_poisons_a_once,
+                a_panic_leaves_a_once_lock_empty,
+            }
+            channel {
+                messages_keep_their_order,
+                each_message_arrives_once,
+                a_full_channel_makes_senders_wait,
+                an_empty_channel_makes_receivers_wait,
+                a_rendezvous_is_one,
+                receivers_hear_that_the_senders_have_gone,
+                senders_hear_that_the_receivers_have_gone,
+                receiving_times_out,
+                sending_times_out,
+                a_message_ends_a_timed_wait,
+                no_timeout_loses_a_message,
+                channels_are_iterated,
+                messages_left_are_dropped,
+                a_ring_hands_messages_round,
+            }
+            tcp {
+                a_hundred_connections_echo,
+                much_goes_both_ways,
+                a_reader_waits,
+                accept_waits,
+                a_read_times_out,
+                a_write_times_out,
+                half_a_connection_goes_on,
+                a_closed_connection_wakes_the_reader,
+                shutdown_wakes_the_own_reader,
+                a_refused_connection_is_an_error,
+                two_may_read_one_socket,
+                a_socket_changes_hands,
+            }
+            blocking {
+                a_call_borrows_and_returns,
+                many_calls_block_at_once,
+                more_calls_than_the_pool_has_threads,
+                a_blocked_call_stops_nobody_else,
+                a_panic_comes_back,
+                a_call_may_lock_and_receive,
+                calls_nest,
+                a_call_leaves_the_token_alone,
+                a_panic_ends_the_thread,
+            }
+            plain {
+                it_sends_and_receives,
+                it_locks,
+                it_waits_for_conditions,
+                it_shares_the_rest,
+                it_joins,
+                it_parks_and_is_unparked,
+                it_sleeps_and_yields,
+                it_cannot_spawn_and_is_told_so,
+                its_scopes_do_not_hang,
+                it_is_forgotten_when_it_ends,
+                many_of_them_and_many_of_ours,
+            }
+            runs {
+                a_runtime_runs_again,
+                a_runtime_may_be_dropped_unused,
+                what_run_was_given_is_dropped,
+                in_runtime_tells_where_one_is,
+                run_inside_run_is_refused,
+                a_runtime_may_be_made_inside_a_run,
+                a_runtime_changes_hands,
+                several_runtimes_at_once,
+                two_runs_of_one_runtime_at_once,
+                the_end_of_a_run_is_not_the_others,
+                a_runtime_dropped_from_inside,
+            }
+            shutdown {
+                a_parked_thread_is_ended,
+                a_sleeping_thread_is_ended,
+                a_receiving_thread_is_ended,
+                a_sending_thread_is_ended,
+                a_thread_at_a_rendezvous_is_ended,
+                an_accepting_thread_is_ended,
+                a_reading_thread_is_ended,
+                a_writing_thread_is_ended,
+                a_thread_at_a_condvar_is_ended,
+                a_thread_at_a_semaphore_is_ended,
+                a_joining_thread_is_ended,
+                a_scope_is_ended_from_below,
+                a_thread_at_a_lock_gets_its_turn,
+                threads_at_a_barrier_go_together,
+                threads_that_have_not_begun_are_dropped,
+                a_thread_may_catch_its_cancellation,
+                a_destructor_may_wait,
+                a_destructor_may_spawn,
+                many_threads_in_many_waits_are_ended,
+                a_thread_that_cannot_end_is_named,
+                a_thread_that_will_not_end_is_named,
+                a_handle_outlives_its_run,
+                a_join_from_outside_ends_with_the_run,
+                a_panic_instead_of_an_end_harms_nobody,
+            }
+            registry {
+                a_waiting_thread_is_described,
+                the_place_is_the_programs,
+                the_place_of_a_lock_is_the_programs,
+                a_running_thread_waits_for_nothing,
+                ended_threads_are_forgotten,
+                everybody_is_listed_once,
+                reading_it_disturbs_nobody,
+            }
+            stress {
+                a_random_mixture_adds_up,
+                parcels_wander_through_a_net,
+                a_storm_of_threads_and_panics_adds_up,
+            }
+        }
+    };
+    (@ $subject:ty; $($topic:ident { $($promise:ident,)* })*) => {
+        $(
+            mod $topic {
+                $(
+                    #[test]
+                    fn $promise() {
+                        $crate::watched(
+                            concat!(module_path!(), "::", stringify!($promise)),
+                            $crate::$topic::$promise::<$subject>,
+                        );
+                    }
+                )*
+            }
+        )*
+    };
+}
+
+/// Makes one test per promise for two [`Subject`](crate::Subject)s that share objects.
+///
+/// ```text
+/// mod kernel_and_green {
+///     trefoil_conformance::suite_across!(crate::Kernel, crate::Green);
+/// }
+/// ```
+#[macro_export]
+macro_rules! suite_across {
+    ($first:ty, $second:ty) => {
+        $crate::suite_across! { @ $first, $second;
+            messages_cross,
+            a_lock_excludes_across,
+            a_condition_crosses,
+            a_thread_is_joined_and_unparked_across,
+            a_barrier_waits_for_both,
+            a_socket_crosses,
+            a_channel_serves_both,
+            a_wake_up_outlives_its_waker,
+        }
+    };
+    (@ $first:ty, $second:ty; $($promise:ident,)*) => {
+        $(
+            #[test]
+            fn $promise() {
+                $crate::watched(
+                    concat!(module_path!(), "::", stringify!($promise)),
+                    $crate::across::$promise::<$first, $second>,
+                );
+            }
+        )*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// The topics, as the crate's root has them.
+    const TOPICS: &[(&str, &str)] = &[
+        ("spawn", include_str!("spawn.rs")),
+        ("panics", include_str!("panics.rs")),
+        ("identity", include_str!("identity.rs")),
+        ("stack", include_str!("stack.rs")),
+        ("park", include_str!("park.rs")),
+        ("time", include_str!("time.rs")),
+        ("scope", include_str!("scope.rs")),
+        ("mutex", include_str!("mutex.rs")),
+        ("condvar", include_str!("condvar.rs")),
+        ("rwlock", include_str!("rwlock.rs")),
+        ("semaphore", include_str!("semaphore.rs")),
+        ("once", include_str!("once.rs")),
+        ("channel", include_str!("channel.rs")),
+        ("tcp", include_str!("tcp.rs")),
+        ("blocking", include_str!("blocking.rs")),
+        ("plain", include_str!("plain.rs")),
+        ("runs", include_str!("runs.rs")),
+        ("shutdown", include_str!("shutdown.rs")),
+        ("registry", include_str!("registry.rs")),
+        ("stress", include_str!("stress.rs")),
+        ("across", include_str!("across.rs")),
+    ];
+
+    /// The names of the promises that are listed above, topic by topic.
+    fn listed(topic: &str) -> Vec<&'static str> {
+        let source = include_str!("suite.rs");
+        let begin = match topic {
+            "across" => "@ $first, $second;\n".to_owned(),
+            _ => format!(" {topic} {{\n"),
+        };
+        let list = source.split_once(&begin).expect("the topic is listed").1;
+        let names = list.lines().map(|line| line.trim().strip_suffix(','));
+        names.map_while(|name| name).collect()
+    }
+
+    fn written(source: &'static str) -> Vec<&'static str> {
+        let promises = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub fn "));
+        let names = promises.filter_map(|promise| promise.split_once('<'));
+        names.map(|(name, _)| name).collect()
+    }
+
+    /// A promise that is written and not listed would be tested by nobody.
+    #[test]
+    fn every_promise_is_in_the_suite() {
+        for (topic, source) in TOPICS {
+            assert_eq!(listed(topic), written(source), "the promises of `{topic}`");
+        }
+        let modules = include_str!("lib.rs").matches("\npub mod ").count();
+        assert_eq!(modules, TOPICS.len(), "a topic is missing here");
+    }
+}
