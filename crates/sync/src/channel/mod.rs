@@ -1,0 +1,1 @@
+//! Channels: messages from thread to thread.
