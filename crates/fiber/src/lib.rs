@@ -1,1 +1,90 @@
 //! Stacks and the switch between them.
+//!
+//! * [`StackPool`] owns the memory of all stacks; any OS thread takes from it and gives back.
+//! * [`LocalStacks`] is one worker's cache over a pool: no lock and no atomic operation on a hit.
+//! * [`Fiber`] runs a function on a stack. [`Fiber::resume`] enters it, [`Fiber::suspend`] leaves
+//!   it; each hands one word to the other side.
+//!
+//! Nothing here knows a scheduler: who is resumed, when, and on which OS thread, is decided above.
+//!
+//! ```
+//! use trefoil_fiber::{Fiber, RawFiber, Resumed, StackPool};
+//!
+//! struct Greeter { fiber: Option<RawFiber>, said: Vec<usize> }
+//!
+//! unsafe fn greet(arg: *mut ()) {
+//!     // SAFETY: `arg` is the `Greeter` below, which outlives the fiber.
+//!     let me = unsafe { &mut *arg.cast::<Greeter>() };
+//!     let fiber = me.fiber.unwrap();
+//!     // SAFETY: `fiber` is the one that runs here.
+//!     let answer = unsafe { Fiber::suspend(fiber, 1) };
+//!     me.said.push(answer);
+//! }
+//!
+//! let pool = StackPool::new();
+//! let mut greeter = Greeter { fiber: None, said: Vec::new() };
+//! let arg = (&raw mut greeter).cast();
+//! // SAFETY: `greet` does not unwind, and `greeter` lives until it has finished.
+//! let mut fiber = unsafe { Fiber::new(pool.get(256 * 1024)?, greet, arg) };
+//! // SAFETY: the fiber does not run yet, so nothing else reads `greeter`.
+//! unsafe { (*arg.cast::<Greeter>()).fiber = Some(fiber.as_raw()) };
+//!
+//! assert_eq!(fiber.resume(0), Resumed::Suspended(1));
+//! assert_eq!(fiber.resume(7), Resumed::Finished);
+//! pool.put(fiber.finish());
+//! assert_eq!(greeter.said, [7]);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # A slot and a slab
+//!
+//! A stack lives in a *slot*. Slots of one size class lie side by side in a *slab*, which is one
+//! mapping, so that many stacks cost the kernel one entry in its map of the process:
+//!
+//! ```text
+//!        a slab (one mmap)                        a slot
+//!  high +------------------+            high +-------------------------+
+//!       | slot 63          |                 | colour: 0..=15 × 256 B  |  so that equal frames of
+//!       +------------------+                 |                         |  many fibers do not fall
+//!       | slot 62          |                 +-------------------------+  into one cache set
+//!       +------------------+                 | record of the fiber     |  <- Fiber points here
+//!       ~ ...              ~                 +-------------------------+
+//!       +------------------+                 | usable: at least the    |  grows downwards
+//!       | slot 1           |                 | size of the class       |
+//!       +------------------+                 ~                         ~
+//!       | slot 0           |                 +-------------------------+
+//!  low  +------------------+            low  | guard page              |  faults on any access
+//!                                            +-------------------------+
+//! ```
+//!
+//! Size classes are 64 KiB, 256 KiB, 1 MiB, 8 MiB and then powers of two up to 1 GiB. A slot is
+//! two pages longer than its class, so guard page, colour and record take nothing from the size
+//! that was asked for. All of it is virtual: a page becomes memory when it is first touched.
+//!
+//! The guard page is made when a slot is first used, by `MADV_GUARD_INSTALL` where the kernel has
+//! it (Linux 6.13), which leaves the slab one mapping. Otherwise by `mprotect(2)`, which costs two
+//! mappings for each stack and so meets `vm.max_map_count` at about 32 000 stacks; that is an
+//! error from [`StackPool::get`] that says so. The environment variable `TREFOIL_GUARD=mprotect`
+//! forces the second method; it is read once.
+//!
+//! # Rule 3
+//!
+//! The stack of a fiber that has neither returned nor fully unwound is never reused or unmapped.
+//! Here that follows from ownership: only [`Fiber::finish`] makes a [`Stack`] of a fiber again, a
+//! [`Stack`] that is dropped stays taken for ever, and a pool that is dropped unmaps only the
+//! slabs whose slots are all back.
+
+mod fiber;
+mod guard;
+mod local;
+mod pool;
+mod shelf;
+mod size;
+mod slab;
+mod stack;
+
+pub use fiber::{Fiber, RawFiber, Resumed};
+pub use local::LocalStacks;
+pub use pool::{PoolStats, StackPool};
+pub use size::{MAX_STACK, MIN_STACK, check_size};
+pub use stack::Stack;

@@ -51,9 +51,9 @@ impl Runtime {
         let domain = Domain::new();
         let (thread, handle) = NewThread::main(f, Model::Kernel, None, &domain);
         live_here(thread, Arc::clone(&self.kernel));
-        let left = domain.wind_down(self.grace);
-        self.leftover.add(left);
-        result_of_main(handle)
+        let joined = handle.join();
+        self.leftover.add(domain.wind_down(self.grace));
+        result_of_main(joined)
     }
 
     /// The threads that did not end in time after their `run` had ended: what each was

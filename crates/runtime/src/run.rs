@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::current;
 use crate::registry::ThreadInfo;
-use crate::thread::JoinHandle;
 
 /// Refuses a `run` inside a `run`.
 ///
@@ -36,13 +35,13 @@ pub fn refuse_drop_inside(inside: bool) {
     );
 }
 
-/// The value of a main thread that has ended.
+/// The value of a main thread that has ended, as its `join` gave it.
 ///
 /// # Panics
 ///
 /// With its panic.
-pub fn result_of_main<T>(main: JoinHandle<T>) -> T {
-    match main.join() {
+pub fn result_of_main<T>(joined: std::thread::Result<T>) -> T {
+    match joined {
         Ok(value) => value,
         Err(payload) => panic::resume_unwind(payload),
     }
