@@ -1,7 +1,7 @@
 //! The contract, answered for fibers of one OS thread.
 
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use trefoil_runtime::{
@@ -16,25 +16,16 @@ pub(crate) struct Green {
     remote: Arc<Remote>,
     /// Threads that other OS threads have spawned here. `None`: the `run` is over.
     arrivals: Spin<Option<Vec<NewThread>>>,
-    /// Itself: threads keep a share of what answers for them.
-    this: Weak<Green>,
 }
 
 impl Green {
     /// Makes the calling OS thread the worker.
     pub(crate) fn new(worker: Worker) -> Arc<Green> {
-        Arc::new_cyclic(|this| Green {
+        Arc::new(Green {
             remote: worker.remote(),
             worker: Owned::new(worker),
             arrivals: Spin::new(Some(Vec::new())),
-            this: Weak::clone(this),
         })
-    }
-
-    pub(crate) fn share(&self) -> Arc<Green> {
-        self.this
-            .upgrade()
-            .expect("who calls the runtime has a share of it")
     }
 
     /// Whether other OS threads have spawned threads here.

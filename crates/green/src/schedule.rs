@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trefoil_runtime::{Domain, Held, JoinHandle, ThreadInfo};
+use trefoil_runtime::thread::JoinHandle;
+use trefoil_runtime::{Domain, Held, ThreadInfo};
 use trefoil_worker::Worker;
 
 use crate::deadlock::{self, Watch};

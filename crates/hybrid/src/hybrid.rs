@@ -1,7 +1,7 @@
 //! The contract, answered for the fibers of one worker.
 
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
@@ -31,8 +31,6 @@ pub(crate) struct Hybrid {
     pub(crate) seat: usize,
     pub(crate) shared: Arc<Shared>,
     remote: Arc<Remote>,
-    /// Itself: threads keep a share of what answers for them.
-    this: Weak<Hybrid>,
 }
 
 impl Hybrid {
@@ -41,19 +39,12 @@ impl Hybrid {
         let remote = own.worker.remote();
         let own = Owned::new(own);
         shared.settle(seat, own.key(), Arc::clone(&remote));
-        Arc::new_cyclic(|this| Hybrid {
+        Arc::new(Hybrid {
             own,
             seat,
             shared,
             remote,
-            this: Weak::clone(this),
         })
-    }
-
-    pub(crate) fn share(&self) -> Arc<Hybrid> {
-        self.this
-            .upgrade()
-            .expect("who calls the runtime has a share of it")
     }
 }
 

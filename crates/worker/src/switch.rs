@@ -100,6 +100,6 @@ impl Current {
     fn leave(self, why: usize) {
         // SAFETY: `Current` is made by the fiber that runs, and used at once: the contract's
         // methods are called by the current thread, on its own stack.
-        unsafe { trefoil_fiber::suspend(self.0, why) };
+        unsafe { Fiber::suspend(self.0, why) };
     }
 }

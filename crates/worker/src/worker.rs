@@ -50,7 +50,8 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// The poller's: `EMFILE` at the limit of descriptors.
+    /// The poller's: `EMFILE` at the limit of descriptors. `InvalidInput`: a stack size of 0, or
+    /// of more than 1 GiB.
     pub fn new(stacks: Arc<StackPool>, stack_size: usize) -> io::Result<Worker> {
         let poller = Poller::new()?;
         let remote = Remote {
@@ -62,7 +63,7 @@ impl Worker {
             switch: Switch::default(),
             timers: Timers::new(),
             poller,
-            stacks: RefCell::new(LocalStacks::new(stacks)),
+            stacks: RefCell::new(LocalStacks::new(stacks, stack_size)?),
             stack_size,
             remote: Arc::new(remote),
             started: Cell::new(0),
