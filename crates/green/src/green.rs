@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trefoil_runtime::{
-    Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread, Wait,
+    Companions, Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread, Wait,
 };
 use trefoil_worker::{Remote, Worker};
 
@@ -16,15 +16,17 @@ pub(crate) struct Green {
     remote: Arc<Remote>,
     /// Threads that other OS threads have spawned here. `None`: the `run` is over.
     arrivals: Spin<Option<Vec<NewThread>>>,
+    companions: Companions,
 }
 
 impl Green {
     /// Makes the calling OS thread the worker.
-    pub(crate) fn new(worker: Worker) -> Arc<Green> {
+    pub(crate) fn new(worker: Worker, companions: Companions) -> Arc<Green> {
         Arc::new(Green {
             remote: worker.remote(),
             worker: Owned::new(worker),
             arrivals: Spin::new(Some(Vec::new())),
+            companions,
         })
     }
 
@@ -107,5 +109,9 @@ impl Runtime for Green {
 
     fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
+        self.companions.of(model)
     }
 }

@@ -76,7 +76,7 @@ impl Runtime {
         refuse_inside();
         let settings = &self.settings;
         let worker = Worker::new(Arc::clone(&self.stacks), settings.stack_size)?;
-        let green = Green::new(worker);
+        let green = Green::new(worker, settings.companions.clone());
         let domain = Domain::new();
         let (main, handle) =
             NewThread::main(f, Model::Green, Some(settings.main_stack_size), &domain);

@@ -1,9 +1,11 @@
 //! What a hybrid runtime can be given.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use trefoil_runtime::thread::check_stack_size;
+use trefoil_runtime::{self as contract, Companions};
 
 use crate::runtime::Runtime;
 
@@ -24,6 +26,7 @@ pub struct Builder {
     pub(crate) stack_size: usize,
     pub(crate) main_stack_size: usize,
     pub(crate) grace: Duration,
+    pub(crate) companions: Companions,
 }
 
 impl Builder {
@@ -35,6 +38,7 @@ impl Builder {
             stack_size: 256 << 10,
             main_stack_size: 8 << 20,
             grace: Duration::from_secs(5),
+            companions: Companions::default(),
         }
     }
 
@@ -67,6 +71,15 @@ impl Builder {
     /// it has asked to end; and how long dropping the runtime waits for its workers.
     pub fn grace(self, grace: Duration) -> Builder {
         Builder { grace, ..self }
+    }
+
+    /// A runtime that runs the threads for which [`thread::Builder::model`] asks for its model:
+    /// a kernel runtime, for a thread that computes for long.
+    ///
+    /// [`thread::Builder::model`]: trefoil_runtime::thread::Builder::model
+    pub fn companion(mut self, runtime: Arc<dyn contract::Runtime>) -> Builder {
+        self.companions.add(runtime);
+        self
     }
 
     /// Makes the runtime and starts its workers.

@@ -100,4 +100,8 @@ impl Runtime for Hybrid {
     fn now(&self) -> Instant {
         Instant::now()
     }
+
+    fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
+        self.shared.companions.of(model)
+    }
 }

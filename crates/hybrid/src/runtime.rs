@@ -43,7 +43,10 @@ struct Seed {
 impl Runtime {
     pub(crate) fn new(settings: Builder, workers: usize) -> io::Result<Runtime> {
         let deques: Vec<Deque<NewThread>> = (0..workers).map(|_| Deque::new_fifo()).collect();
-        let shared = Arc::new(Shared::new(deques.iter().map(Deque::stealer)));
+        let shared = Arc::new(Shared::new(
+            deques.iter().map(Deque::stealer),
+            settings.companions.clone(),
+        ));
         let stacks = Arc::new(StackPool::new());
         let (begun, begins) = crossbeam_channel::unbounded();
         let (gone, goes) = crossbeam_channel::unbounded();

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
-use trefoil_runtime::{NewThread, Thread};
+use trefoil_runtime::{Companions, NewThread, Thread};
 use trefoil_worker::Remote;
 
 use crate::idle::Idle;
@@ -27,11 +27,15 @@ pub(crate) struct Shared {
     pub(crate) seats: Box<[Seat]>,
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
+    pub(crate) companions: Companions,
     closing: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(stealers: impl Iterator<Item = Stealer<NewThread>>) -> Shared {
+    pub(crate) fn new(
+        stealers: impl Iterator<Item = Stealer<NewThread>>,
+        companions: Companions,
+    ) -> Shared {
         let seats: Box<[Seat]> = stealers
             .map(|stealer| Seat {
                 stealer,
@@ -43,6 +47,7 @@ impl Shared {
             idle: Idle::new(seats.len()),
             seats,
             injector: Injector::new(),
+            companions,
             closing: AtomicBool::new(false),
         }
     }

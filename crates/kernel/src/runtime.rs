@@ -56,6 +56,12 @@ impl Runtime {
         result_of_main(joined)
     }
 
+    /// This runtime, as the companion of another one: `companion` of their builders.
+    #[must_use]
+    pub fn companion(&self) -> Arc<dyn trefoil_runtime::Runtime> {
+        Arc::clone(&self.kernel) as _
+    }
+
     /// The threads that did not end in time after their `run` had ended: what each was
     /// doing at that moment.
     #[must_use]

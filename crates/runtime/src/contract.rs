@@ -1,6 +1,7 @@
 //! The contract: what a threading model must answer, and nothing that can be built above.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -64,5 +65,33 @@ pub trait Runtime: Send + Sync {
     fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
         let _ = model;
         None
+    }
+}
+
+/// The runtimes that run single threads of other models inside one.
+#[derive(Clone, Default)]
+pub struct Companions(Vec<Arc<dyn Runtime>>);
+
+impl Companions {
+    /// Adds one. Of two of the same model the first counts.
+    pub fn add(&mut self, runtime: Arc<dyn Runtime>) {
+        self.0.push(runtime);
+    }
+
+    /// The one of this model.
+    #[must_use]
+    pub fn of(&self, model: Model) -> Option<Arc<dyn Runtime>> {
+        self.0
+            .iter()
+            .find(|runtime| runtime.model() == model)
+            .cloned()
+    }
+}
+
+impl fmt::Debug for Companions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|runtime| runtime.model()))
+            .finish()
     }
 }

@@ -74,7 +74,7 @@ pub use wait::{Outcome, Wait, Waiter};
 /// What loom's models do not need, and loom could not run.
 #[cfg(not(trefoil_loom))]
 mod real {
-    pub use crate::contract::Runtime;
+    pub use crate::contract::{Companions, Runtime};
     pub use crate::current::{in_runtime, runtime};
     pub use crate::domain::Domain;
     pub use crate::offload::{offload, offload_threads};
