@@ -7,6 +7,13 @@
 #![forbid(unsafe_code)]
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use crate::current;
+
+/// Whether a cancellation was ever raised in this process. While none was, a lock need not
+/// ask for more. Relaxed: the thread that raised it reads its own store.
+static ANY_RAISED: AtomicBool = AtomicBool::new(false);
 
 /// The payload with which a cancelled thread ends: what its `join` returns as an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,5 +31,40 @@ impl std::error::Error for Cancelled {}
 /// Ends the current thread by unwinding. A wait calls it after it returned
 /// [`Outcome::Cancelled`](crate::Outcome::Cancelled) and nothing refers to the waiter.
 pub fn raise() -> ! {
+    ANY_RAISED.store(true, Ordering::Relaxed);
+    current::set_raised(true);
     std::panic::resume_unwind(Box::new(Cancelled))
+}
+
+/// Whether a panic began while a lock was held: what decides about poisoning.
+///
+/// A cancellation unwinds too, but deliberately, and poisons nothing.
+///
+/// ```
+/// use trefoil_runtime::cancel::Unwinding;
+/// let taken = Unwinding::now();
+/// assert!(!taken.has_panicked_since());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Unwinding(bool);
+
+impl Unwinding {
+    /// What the current thread does now, when the lock is taken.
+    #[must_use]
+    #[inline]
+    pub fn now() -> Unwinding {
+        let unwinding = current::panicking();
+        if !unwinding && ANY_RAISED.load(Ordering::Relaxed) {
+            // If its cancellation was raised, it has been caught.
+            current::set_raised(false);
+        }
+        Unwinding(unwinding)
+    }
+
+    /// Whether the current thread has panicked since, when the lock is given back.
+    #[must_use]
+    #[inline]
+    pub fn has_panicked_since(self) -> bool {
+        !self.0 && current::panicking() && !current::is_raised()
+    }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::contract::Runtime;
+use crate::model::Model;
 use crate::os::Foreign;
 use crate::thread::{Header, Thread, ThreadRef, adopted};
 use crate::wait::{Outcome, Wait};
@@ -192,4 +193,22 @@ pub(crate) fn with<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> R {
 
 pub(crate) fn panicking() -> bool {
     std::thread::panicking() && SUSPENDED_PANICS.get() == 0
+}
+
+/// Notes whether the current thread's cancellation has been raised.
+pub(crate) fn set_raised(raised: bool) {
+    // SAFETY: the current thread is alive, and only it touches the field.
+    unsafe { thread_ref().0.as_ref() }.raised.set(raised);
+}
+
+pub(crate) fn is_raised() -> bool {
+    // SAFETY: as above.
+    unsafe { thread_ref().0.as_ref() }.raised.get()
+}
+
+/// The model of the current thread: how it waits.
+#[must_use]
+pub fn model() -> Model {
+    // SAFETY: the current thread is alive.
+    unsafe { thread_ref().0.as_ref() }.model
 }

@@ -75,7 +75,7 @@ pub use wait::{Outcome, Wait, Waiter};
 #[cfg(not(trefoil_loom))]
 mod real {
     pub use crate::contract::{Companions, Runtime};
-    pub use crate::current::{in_runtime, runtime};
+    pub use crate::current::{in_runtime, model, runtime};
     pub use crate::domain::Domain;
     pub use crate::offload::{offload, offload_threads};
     pub use crate::owner::{Held, Owned, Owner};

@@ -8,7 +8,7 @@
 //! | `id`, `model`, `name`, `stack_size`, `vtable` | anybody; they never change             |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `next_ready`, `context`, `unwinding`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `next_ready`, `context`, `unwinding`, `raised`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -94,6 +94,8 @@ pub(crate) struct Header {
     pub(crate) cancel: AtomicBool,
     pub(crate) model: Model,
     pub(crate) unwinding: Cell<bool>,
+    /// Its cancellation was raised, and it has not been seen going on since.
+    pub(crate) raised: Cell<bool>,
     pub(crate) stage: Cell<Stage>,
     pub(crate) id: ThreadId,
     pub(crate) traits: Traits,
@@ -125,6 +127,7 @@ impl Header {
             cancel: AtomicBool::new(false),
             model,
             unwinding: Cell::new(false),
+            raised: Cell::new(false),
             stage: Cell::new(stage),
             id: ThreadId::next(),
             traits,

@@ -1,0 +1,244 @@
+//! Who holds a mutex, and who is next.
+//!
+//! | word      | meaning                                                     |
+//! |-----------|-------------------------------------------------------------|
+//! | FREE      | nobody holds it; a thread that was let go may be on its way |
+//! | HELD      | held; nobody is queued, or one that was let go is on its way |
+//! | CONTENDED | held; who gives it back looks at the queue                  |
+//!
+//! Giving it back lets the first of the queue go, who competes with whoever comes along: a
+//! running thread need not wait until a sleeping one is up. But a thread that has lost this
+//! competition once is queued first, and the next time the lock is handed to it: nobody
+//! waits for ever.
+//!
+//! No wake-up is lost: a thread sets CONTENDED and queues itself under the queue's lock, and
+//! whoever finds CONTENDED takes that lock and lets one go. The one that was let go sets
+//! CONTENDED again if others are queued.
+
+use core::cell::Cell;
+
+use trefoil_runtime::{Reason, Spin, Wait};
+
+use crate::atomic::{AtomicU32, Ordering};
+use crate::queue::{Node, Queue};
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const CONTENDED: u32 = 2;
+
+/// How often a kernel thread looks at a lock that is held before it queues itself.
+#[cfg(not(trefoil_loom))]
+const LOOKS: u32 = 100;
+
+#[derive(Debug)]
+pub(crate) struct Lock {
+    word: AtomicU32,
+    queue: Spin<Queue<Turn>>,
+}
+
+/// What is known of a thread in the queue.
+#[derive(Debug)]
+struct Turn {
+    /// It was let go once, and somebody else was faster.
+    late: bool,
+    /// It has been given the lock.
+    served: Cell<bool>,
+}
+
+impl Lock {
+    #[cfg(not(trefoil_loom))]
+    pub(crate) const fn new() -> Lock {
+        Lock {
+            word: AtomicU32::new(FREE),
+            queue: Spin::new(Queue::new()),
+        }
+    }
+
+    #[cfg(trefoil_loom)]
+    pub(crate) fn new() -> Lock {
+        Lock {
+            word: AtomicU32::new(FREE),
+            queue: Spin::new(Queue::new()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> bool {
+        // Acquire: pairs with the stores of `unlock` and `let_go`.
+        self.word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lock(&self) {
+        if !self.try_lock() {
+            self.lock_slow();
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn lock_slow(&self) {
+        if self.spin() {
+            return;
+        }
+        let wait = Wait::new(Reason::Mutex);
+        let mut late = false;
+        loop {
+            let node = Node::new(Turn {
+                late,
+                served: Cell::new(false),
+            });
+            if self.take_or_queue(&node) {
+                return;
+            }
+            node.wait(&wait);
+            if node.data().served.get() {
+                return;
+            }
+            late = true;
+        }
+    }
+
+    /// Takes the lock, or queues the node. `true`: it was taken.
+    fn take_or_queue(&self, node: &Node<Turn>) -> bool {
+        let mut queue = self.queue.lock();
+        // Acquire: as in `try_lock`.
+        if self.word.swap(CONTENDED, Ordering::Acquire) == FREE {
+            if queue.is_empty() {
+                // Nobody else changes the word: we hold both locks.
+                self.word.store(HELD, Ordering::Relaxed);
+            }
+            return true;
+        }
+        // SAFETY: `lock_slow` waits for the node until it is fired.
+        unsafe {
+            if node.data().late {
+                queue.push_front(node);
+            } else {
+                queue.push_back(node);
+            }
+        }
+        false
+    }
+
+    #[inline]
+    pub(crate) fn unlock(&self) {
+        // Release: pairs with `try_lock` and `take_or_queue`.
+        if self
+            .word
+            .compare_exchange(HELD, FREE, Ordering::Release, Ordering::Relaxed)
+            .is_err()
+        {
+            self.unlock_slow();
+        }
+    }
+
+    #[cold]
+    fn unlock_slow(&self) {
+        let mut queue = self.queue.lock();
+        let next = queue.pop();
+        match &next {
+            Some(turn) if turn.data().late => {
+                turn.data().served.set(true);
+                let word = if queue.is_empty() { HELD } else { CONTENDED };
+                // Relaxed: its new holder is told by its waiter.
+                self.word.store(word, Ordering::Relaxed);
+            }
+            // Release: as in `unlock`.
+            _ => self.word.store(FREE, Ordering::Release),
+        }
+        drop(queue);
+        if let Some(turn) = next {
+            turn.fire();
+        }
+    }
+
+    /// Looks a few times whether the holder is about to give it back. Not among green
+    /// threads: there the holder does not run while another thread does.
+    #[cfg(not(trefoil_loom))]
+    fn spin(&self) -> bool {
+        if trefoil_runtime::model() == trefoil_runtime::Model::Green {
+            return false;
+        }
+        for _ in 0..LOOKS {
+            match self.word.load(Ordering::Relaxed) {
+                FREE if self.try_lock() => return true,
+                // Others sleep for it already.
+                CONTENDED => return false,
+                _ => core::hint::spin_loop(),
+            }
+        }
+        false
+    }
+
+    #[cfg(trefoil_loom)]
+    fn spin(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(all(test, trefoil_loom))]
+mod loom_models {
+    use super::*;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    struct Counter {
+        lock: Lock,
+        value: UnsafeCell<u32>,
+    }
+
+    // SAFETY: the lock guards the value, which is what the model checks.
+    unsafe impl Send for Counter {}
+    // SAFETY: as above.
+    unsafe impl Sync for Counter {}
+
+    impl Counter {
+        fn add(&self) {
+            self.lock.lock();
+            // SAFETY: loom checks that nobody else is here.
+            self.value.with_mut(|value| unsafe { *value += 1 });
+            self.lock.unlock();
+        }
+    }
+
+    fn add_in_threads(threads: u32, times: u32) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(move || {
+            let counter = Arc::new(Counter {
+                lock: Lock::new(),
+                value: UnsafeCell::new(0),
+            });
+            let others: Vec<_> = (1..threads)
+                .map(|_| {
+                    let counter = Arc::clone(&counter);
+                    thread::spawn(move || (0..times).for_each(|_| counter.add()))
+                })
+                .collect();
+            (0..times).for_each(|_| counter.add());
+            for other in others {
+                other.join().unwrap();
+            }
+            // SAFETY: the others have ended.
+            assert_eq!(counter.value.with(|value| unsafe { *value }), threads * times);
+            assert_eq!(counter.lock.word.load(Ordering::Relaxed), FREE);
+        });
+    }
+
+    /// Mutual exclusion, and nobody waits for ever.
+    #[test]
+    fn two_threads_take_turns() {
+        add_in_threads(2, 2);
+    }
+
+    /// The same with a queue of two.
+    #[test]
+    fn three_threads_take_turns() {
+        add_in_threads(3, 1);
+    }
+}

@@ -1,0 +1,203 @@
+//! One at a time.
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use std::sync::{LockResult, TryLockError, TryLockResult};
+
+use trefoil_runtime::cancel::Unwinding;
+
+use crate::lock::Lock;
+use crate::poison::Flag;
+
+/// A lock around a value, as [`std::sync::Mutex`].
+///
+/// A thread that waits for it is parked, in every model, and the holder may itself wait for
+/// anything. Waiting for it is no cancellation point. It is not fair, but nobody waits for
+/// ever: a thread that was passed over once gets it next.
+///
+/// It is poisoned by a thread that panics while it holds it, and not by one that is
+/// cancelled.
+///
+/// ```
+/// use trefoil_sync::Mutex;
+///
+/// static TOTAL: Mutex<u32> = Mutex::new(0);
+/// *TOTAL.lock().unwrap() += 2;
+/// assert_eq!(*TOTAL.lock().unwrap(), 2);
+/// ```
+pub struct Mutex<T: ?Sized> {
+    lock: Lock,
+    poison: Flag,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock hands the value to one thread at a time, so it need not be `Sync`.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+/// The right to use the value of a [`Mutex`]; gives the lock back when it is dropped.
+#[must_use = "if unused the mutex is given back at once"]
+pub struct MutexGuard<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    taken: Unwinding,
+    /// It stays with its thread, as `std`'s.
+    _not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: it gives `&T` only; giving the lock back needs the guard itself.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T> Mutex<T> {
+    /// A free mutex around `value`.
+    pub const fn new(value: T) -> Mutex<T> {
+        Mutex {
+            lock: Lock::new(),
+            poison: Flag::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// If the mutex is poisoned; the error holds the value.
+    pub fn into_inner(self) -> LockResult<T> {
+        let Mutex { poison, value, .. } = self;
+        poison.wrap(value.into_inner())
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Takes the lock; parks the thread while another one has it.
+    ///
+    /// A thread that holds it already waits for itself, for ever.
+    ///
+    /// # Errors
+    ///
+    /// If a thread has panicked while it held the lock; the error holds the guard.
+    #[inline]
+    #[track_caller]
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.lock.lock();
+        self.poison.wrap(self.guard())
+    }
+
+    /// Takes the lock if it is free. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if it is not free, else as [`lock`](Mutex::lock).
+    #[inline]
+    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        let locked = self.lock.try_lock().then(|| self.guard());
+        self.poison.wrap_attempt(locked)
+    }
+
+    /// The lock has just been taken.
+    #[inline]
+    fn guard(&self) -> MutexGuard<'_, T> {
+        MutexGuard {
+            mutex: self,
+            taken: Unwinding::now(),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Whether a thread has panicked while it held the lock.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.is_set()
+    }
+
+    /// Forgets that a thread has panicked while it held the lock.
+    pub fn clear_poison(&self) {
+        self.poison.clear();
+    }
+
+    /// The value, when the mutex is not shared.
+    ///
+    /// # Errors
+    ///
+    /// If the mutex is poisoned; the error holds the reference.
+    pub fn get_mut(&mut self) -> LockResult<&mut T> {
+        self.poison.wrap(self.value.get_mut())
+    }
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// Gives the lock back, to take it [again](MutexGuard::again).
+    pub(crate) fn interrupt(self) -> &'a Mutex<T> {
+        let mutex = self.mutex;
+        drop(self);
+        mutex
+    }
+
+    #[track_caller]
+    pub(crate) fn again(mutex: &'a Mutex<T>) -> LockResult<MutexGuard<'a, T>> {
+        mutex.lock()
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard exists, so its thread holds the lock.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard exists, so its thread holds the lock.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.mutex.poison.given_back(self.taken);
+        self.mutex.lock.unlock();
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Mutex<T> {
+        Mutex::new(T::default())
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => text.field("data", &&*guard),
+            Err(TryLockError::Poisoned(error)) => text.field("data", &&*error.into_inner()),
+            Err(TryLockError::WouldBlock) => text.field("data", &format_args!("<locked>")),
+        };
+        text.field("poisoned", &self.is_poisoned())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
