@@ -4,6 +4,53 @@
 //! of `crossbeam-channel`. A thread that has to wait is parked by its own model, and the object
 //! does not know which: the same lock serves fibers, kernel threads and plain `std::thread`s.
 //!
+//! ```text
+//!   Mutex · RwLock · Condvar · Once · OnceLock · Barrier · Semaphore · channel
+//!   ─────────────────────────────┬──────────────────────────────────────────────
+//!      lock, sharing: the words  │  queue: who waits, on whose stack
+//!   ─────────────────────────────┴──────────────────────────────────────────────
+//!                          trefoil_runtime::{Waiter, Spin}
+//! ```
+//!
 //! It starts no threads, allocates nothing to wait, and knows no runtime.
 
+mod atomic;
+#[cfg(not(trefoil_loom))]
+mod barrier;
 pub mod channel;
+#[cfg(not(trefoil_loom))]
+mod condvar;
+mod lock;
+#[cfg(not(trefoil_loom))]
+mod mutex;
+#[cfg(not(trefoil_loom))]
+mod once;
+#[cfg(not(trefoil_loom))]
+mod once_lock;
+#[cfg(not(trefoil_loom))]
+mod poison;
+mod queue;
+#[cfg(not(trefoil_loom))]
+mod rwlock;
+#[cfg(not(trefoil_loom))]
+mod semaphore;
+mod sharing;
+#[cfg(not(trefoil_loom))]
+mod turnstile;
+
+#[cfg(not(trefoil_loom))]
+pub use self::objects::*;
+#[cfg(not(trefoil_loom))]
+pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+
+/// What loom's models do not need, and loom could not run.
+#[cfg(not(trefoil_loom))]
+mod objects {
+    pub use crate::barrier::{Barrier, BarrierWaitResult};
+    pub use crate::condvar::{Condvar, WaitTimeoutResult};
+    pub use crate::mutex::{Mutex, MutexGuard};
+    pub use crate::once::{Once, OnceState};
+    pub use crate::once_lock::OnceLock;
+    pub use crate::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+    pub use crate::semaphore::{Semaphore, SemaphorePermit};
+}

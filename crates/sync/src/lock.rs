@@ -225,7 +225,10 @@ mod loom_models {
                 other.join().unwrap();
             }
             // SAFETY: the others have ended.
-            assert_eq!(counter.value.with(|value| unsafe { *value }), threads * times);
+            assert_eq!(
+                counter.value.with(|value| unsafe { *value }),
+                threads * times
+            );
             assert_eq!(counter.lock.word.load(Ordering::Relaxed), FREE);
         });
     }

@@ -1,0 +1,75 @@
+//! Nobody passes before all are there.
+
+use core::fmt;
+
+use trefoil_runtime::{Reason, Spin, Wait};
+
+use crate::queue::{Batch, Node, Queue};
+
+/// Lets a number of threads wait for each other, again and again, as [`std::sync::Barrier`].
+///
+/// ```
+/// use trefoil_sync::Barrier;
+///
+/// let barrier = Barrier::new(2);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| barrier.wait());
+///     barrier.wait();
+/// });
+/// ```
+pub struct Barrier {
+    threads: usize,
+    queue: Spin<Queue<()>>,
+}
+
+/// Tells one of the threads that have passed a [`Barrier`] together that it is the leader.
+#[derive(Debug)]
+pub struct BarrierWaitResult(bool);
+
+impl BarrierWaitResult {
+    /// Whether this thread is the leader: the one that came last.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.0
+    }
+}
+
+impl Barrier {
+    /// A barrier for this many threads. One for 0 threads is as one for 1.
+    #[must_use]
+    pub const fn new(threads: usize) -> Barrier {
+        Barrier {
+            threads,
+            queue: Spin::new(Queue::new()),
+        }
+    }
+
+    /// Parks the thread until all are there. No cancellation point: others rely on it.
+    #[track_caller]
+    pub fn wait(&self) -> BarrierWaitResult {
+        let node = Node::new(());
+        let mut queue = self.queue.lock();
+        if queue.len() + 1 < self.threads {
+            // SAFETY: we wait until the node is fired.
+            unsafe { queue.push_back(&node) };
+            drop(queue);
+            node.wait(&Wait::new(Reason::Barrier));
+            return BarrierWaitResult(false);
+        }
+        let mut batch = Batch::new();
+        while let Some(node) = queue.pop() {
+            batch.add(node);
+        }
+        drop(queue);
+        batch.fire();
+        BarrierWaitResult(true)
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}

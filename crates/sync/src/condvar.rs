@@ -1,0 +1,193 @@
+//! Waiting, with a lock given back, until another thread has changed what the lock guards.
+
+use core::fmt;
+use std::sync::{LockResult, PoisonError};
+use std::time::{Duration, Instant};
+
+use trefoil_runtime::{Outcome, Reason, Spin, Wait, cancel, thread};
+
+use crate::mutex::MutexGuard;
+use crate::queue::{Node, Queue, wait_in};
+
+/// A condition variable, as [`std::sync::Condvar`].
+///
+/// Its waits are cancellation points; a cancelled thread does not take the mutex again. It may
+/// be used with different mutexes at different times. Like `std`'s it may wake a thread
+/// without a reason, so ask the condition in a loop, or use [`wait_while`](Condvar::wait_while).
+///
+/// ```
+/// use trefoil_sync::{Condvar, Mutex};
+///
+/// let (done, changed) = (Mutex::new(false), Condvar::new());
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         *done.lock().unwrap() = true;
+///         changed.notify_one();
+///     });
+///     let guard = done.lock().unwrap();
+///     assert!(*changed.wait_while(guard, |done| !*done).unwrap());
+/// });
+/// ```
+pub struct Condvar {
+    queue: Spin<Queue<()>>,
+}
+
+/// Whether a timed wait of a [`Condvar`] ended by its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitTimeoutResult(bool);
+
+impl WaitTimeoutResult {
+    /// Whether the time was over before a notification came.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        self.0
+    }
+}
+
+impl Condvar {
+    /// A condition variable that nobody waits for.
+    #[must_use]
+    pub const fn new() -> Condvar {
+        Condvar {
+            queue: Spin::new(Queue::new()),
+        }
+    }
+
+    /// Gives the lock back, parks the thread until a notification, and takes the lock again.
+    ///
+    /// # Errors
+    ///
+    /// If the mutex is poisoned; the error holds the guard.
+    #[track_caller]
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
+        self.wait_as(guard, &Wait::new(Reason::Condvar)).0
+    }
+
+    /// Waits as long as `condition` holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Condvar::wait).
+    #[track_caller]
+    pub fn wait_while<'a, T, F>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        mut condition: F,
+    ) -> LockResult<MutexGuard<'a, T>>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
+        while condition(&mut guard) {
+            guard = self.wait(guard)?;
+        }
+        Ok(guard)
+    }
+
+    /// As [`wait`](Condvar::wait), for at most this long; then the lock is still waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Condvar::wait).
+    #[track_caller]
+    pub fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        duration: Duration,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+        self.wait_until(guard, thread::deadline_after(duration))
+    }
+
+    /// Waits as long as `condition` holds, and at most this long.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Condvar::wait).
+    #[track_caller]
+    pub fn wait_timeout_while<'a, T, F>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        duration: Duration,
+        mut condition: F,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
+        let until = thread::deadline_after(duration);
+        let mut late = WaitTimeoutResult(false);
+        while condition(&mut guard) {
+            if late.timed_out() {
+                return Ok((guard, late));
+            }
+            (guard, late) = self.wait_until(guard, until)?;
+        }
+        Ok((guard, WaitTimeoutResult(false)))
+    }
+
+    #[track_caller]
+    fn wait_until<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        until: Option<Instant>,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+        let wait = Wait::new(Reason::Condvar).until(until);
+        match self.wait_as(guard, &wait) {
+            (Ok(guard), late) => Ok((guard, late)),
+            (Err(poisoned), late) => Err(PoisonError::new((poisoned.into_inner(), late))),
+        }
+    }
+
+    #[track_caller]
+    fn wait_as<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        wait: &Wait,
+    ) -> (LockResult<MutexGuard<'a, T>>, WaitTimeoutResult) {
+        let node = Node::new(());
+        // It is queued before the lock is given back: no notification comes between.
+        // SAFETY: `wait_in` returns after the node is out of the queue, and fired if
+        // somebody else took it out; nothing before it unwinds.
+        unsafe { self.queue.lock().push_back(&node) };
+        let mutex = guard.interrupt();
+        let outcome = wait_in(
+            &self.queue,
+            &node,
+            &wait.cancellable(),
+            |queue| queue,
+            |_| (),
+        );
+        if outcome == Outcome::Cancelled {
+            cancel::raise();
+        }
+        let late = WaitTimeoutResult(outcome == Outcome::TimedOut);
+        (MutexGuard::again(mutex), late)
+    }
+
+    /// Wakes one of the threads that wait, the one that has waited longest. Does not wait.
+    pub fn notify_one(&self) {
+        let taken = self.queue.lock().pop();
+        if let Some(taken) = taken {
+            taken.fire();
+        }
+    }
+
+    /// Wakes all threads that wait. Does not wait.
+    pub fn notify_all(&self) {
+        // Those that come while we wake the others are not meant.
+        let waiting = self.queue.lock().len();
+        for _ in 0..waiting {
+            self.notify_one();
+        }
+    }
+}
+
+impl Default for Condvar {
+    fn default() -> Condvar {
+        Condvar::new()
+    }
+}
+
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condvar").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,209 @@
+//! One initialization, whoever comes first.
+//!
+//! | state      | meaning                                   | leaves by                        |
+//! |------------|-------------------------------------------|----------------------------------|
+//! | INCOMPLETE | nobody has begun                          | the first that comes             |
+//! | RUNNING    | one thread initializes; others are queued | its end                          |
+//! | COMPLETE   | done                                      | never                            |
+//! | POISONED   | the initialization panicked               | a call that forces it            |
+//!
+//! The state changes under the queue's lock. An initialization that was cancelled has not
+//! happened: the state goes back to what it was.
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use trefoil_runtime::cancel::Unwinding;
+use trefoil_runtime::{Reason, Spin, Wait};
+
+use crate::queue::{Batch, Queue};
+use crate::turnstile;
+
+const INCOMPLETE: u8 = 0;
+const POISONED: u8 = 1;
+const RUNNING: u8 = 2;
+const COMPLETE: u8 = 3;
+
+/// Runs something once, as [`std::sync::Once`].
+///
+/// A thread that comes while another one initializes is parked, in every model, and the one
+/// that initializes may itself wait for anything. Waiting is no cancellation point. To call
+/// the same `Once` inside its own initialization waits for ever.
+///
+/// ```
+/// use trefoil_sync::Once;
+///
+/// static START: Once = Once::new();
+/// START.call_once(|| println!("only once"));
+/// START.call_once(|| unreachable!());
+/// assert!(START.is_completed());
+/// ```
+pub struct Once {
+    state: AtomicU8,
+    queue: Spin<Queue<()>>,
+}
+
+/// What [`Once::call_once_force`] tells its closure.
+#[derive(Debug)]
+pub struct OnceState {
+    poisoned: bool,
+}
+
+impl OnceState {
+    /// Whether an earlier initialization has panicked.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+}
+
+/// The initialization that runs; ends it, however it is left.
+struct Running<'a> {
+    once: &'a Once,
+    before: u8,
+    begun: Unwinding,
+    after: Option<u8>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let panicked = self.begun.has_panicked_since();
+        let after = self
+            .after
+            .unwrap_or(if panicked { POISONED } else { self.before });
+        let mut batch = Batch::new();
+        let mut queue = self.once.queue.lock();
+        // Release: pairs with `is_completed`.
+        self.once.state.store(after, Ordering::Release);
+        while let Some(node) = queue.pop() {
+            batch.add(node);
+        }
+        drop(queue);
+        batch.fire();
+    }
+}
+
+impl Once {
+    /// One that has not run.
+    #[must_use]
+    pub const fn new() -> Once {
+        Once {
+            state: AtomicU8::new(INCOMPLETE),
+            queue: Spin::new(Queue::new()),
+        }
+    }
+
+    /// Runs `f`, unless it or another closure has run here; returns when one has.
+    ///
+    /// # Panics
+    ///
+    /// With `f`'s panic, which poisons; and if an earlier call was poisoned.
+    #[inline]
+    #[track_caller]
+    pub fn call_once<F: FnOnce()>(&self, f: F) {
+        if !self.is_completed() {
+            self.call(false, |_| f());
+        }
+    }
+
+    /// As [`call_once`](Once::call_once), but also after an initialization that panicked.
+    ///
+    /// # Panics
+    ///
+    /// With `f`'s panic, which poisons.
+    #[inline]
+    #[track_caller]
+    pub fn call_once_force<F: FnOnce(&OnceState)>(&self, f: F) {
+        if !self.is_completed() {
+            self.call(true, f);
+        }
+    }
+
+    /// Whether an initialization has run to its end. If so, what it wrote is seen.
+    #[must_use]
+    #[inline]
+    pub fn is_completed(&self) -> bool {
+        // Acquire: pairs with the end of `Running`.
+        self.state.load(Ordering::Acquire) == COMPLETE
+    }
+
+    /// Returns when an initialization has run to its end.
+    ///
+    /// # Panics
+    ///
+    /// If it is poisoned.
+    #[track_caller]
+    pub fn wait(&self) {
+        let wait = Wait::new(Reason::Once);
+        loop {
+            match self.state.load(Ordering::Acquire) {
+                COMPLETE => return,
+                POISONED => refuse_poisoned(),
+                state => turnstile::wait(&self.queue, &wait, || self.is_in(state)),
+            }
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn call(&self, force: bool, f: impl FnOnce(&OnceState)) {
+        let wait = Wait::new(Reason::Once);
+        loop {
+            match self.begin(force) {
+                COMPLETE => return,
+                RUNNING => turnstile::wait(&self.queue, &wait, || self.is_in(RUNNING)),
+                POISONED if !force => refuse_poisoned(),
+                before => return self.run(before, f),
+            }
+        }
+    }
+
+    /// Begins to initialize, if that may be; tells the state before.
+    fn begin(&self, force: bool) -> u8 {
+        let _queue = self.queue.lock();
+        // Acquire: as in `is_completed`.
+        let state = self.state.load(Ordering::Acquire);
+        if state == INCOMPLETE || state == POISONED && force {
+            self.state.store(RUNNING, Ordering::Relaxed);
+        }
+        state
+    }
+
+    fn run(&self, before: u8, f: impl FnOnce(&OnceState)) {
+        let mut running = Running {
+            once: self,
+            before,
+            begun: Unwinding::now(),
+            after: None,
+        };
+        f(&OnceState {
+            poisoned: before == POISONED,
+        });
+        running.after = Some(COMPLETE);
+    }
+
+    fn is_in(&self, state: u8) -> bool {
+        self.state.load(Ordering::Relaxed) == state
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse_poisoned() -> ! {
+    panic!("the initialization of this `Once` has panicked before")
+}
+
+impl Default for Once {
+    fn default() -> Once {
+        Once::new()
+    }
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once")
+            .field("completed", &self.is_completed())
+            .finish_non_exhaustive()
+    }
+}

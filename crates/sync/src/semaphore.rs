@@ -1,0 +1,204 @@
+//! Counting who may go on.
+
+use core::fmt;
+use core::mem;
+use std::time::{Duration, Instant};
+
+use trefoil_runtime::{Outcome, Reason, Spin, Wait, cancel, thread};
+
+use crate::queue::{Batch, Node, Queue, wait_in};
+
+/// A number of permits, which threads take and give back.
+///
+/// Threads get them in the order in which they came; one that wants many is not passed by
+/// those that want few. Waiting parks the thread, in every model, and is a cancellation
+/// point.
+///
+/// `std` has none; the names are those of tokio's.
+///
+/// ```
+/// use trefoil_sync::Semaphore;
+///
+/// let two_at_a_time = Semaphore::new(2);
+/// let one = two_at_a_time.acquire();
+/// let other = two_at_a_time.acquire();
+/// assert!(two_at_a_time.try_acquire().is_none());
+/// drop(one);
+/// assert!(two_at_a_time.try_acquire().is_some());
+/// # drop(other);
+/// ```
+pub struct Semaphore {
+    state: Spin<State>,
+}
+
+struct State {
+    permits: usize,
+    /// How many permits each thread waits for.
+    queue: Queue<usize>,
+}
+
+/// Permits of a [`Semaphore`]; gives them back when it is dropped.
+#[must_use = "if unused the permit is given back at once"]
+#[derive(Debug)]
+pub struct SemaphorePermit<'a> {
+    semaphore: &'a Semaphore,
+    count: usize,
+}
+
+impl State {
+    /// Takes permits, unless others wait for theirs.
+    fn take(&mut self, count: usize) -> bool {
+        let free = self.queue.is_empty() && self.permits >= count;
+        if free {
+            self.permits -= count;
+        }
+        free
+    }
+
+    /// Gives permits to those who wait, in order, as far as they go.
+    fn serve(&mut self) -> Batch<usize> {
+        let mut served = Batch::new();
+        while let Some(&wanted) = self.queue.front()
+            && wanted <= self.permits
+            && let Some(node) = self.queue.pop()
+        {
+            self.permits -= wanted;
+            served.add(node);
+        }
+        served
+    }
+}
+
+impl Semaphore {
+    /// A semaphore with this many permits.
+    #[must_use]
+    pub const fn new(permits: usize) -> Semaphore {
+        Semaphore {
+            state: Spin::new(State {
+                permits,
+                queue: Queue::new(),
+            }),
+        }
+    }
+
+    /// Takes a permit; parks the thread until there is one.
+    #[track_caller]
+    pub fn acquire(&self) -> SemaphorePermit<'_> {
+        self.acquire_many(1)
+    }
+
+    /// Takes `count` permits at once; parks the thread until there are so many.
+    #[track_caller]
+    pub fn acquire_many(&self, count: usize) -> SemaphorePermit<'_> {
+        self.acquire_as(count, &Wait::new(Reason::Semaphore))
+            .expect("it waits without a limit")
+    }
+
+    /// Takes a permit, if there is one and nobody waits for it. Does not wait.
+    #[must_use = "the permit is given back at once"]
+    pub fn try_acquire(&self) -> Option<SemaphorePermit<'_>> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `count` permits, if there are so many and nobody waits. Does not wait.
+    #[must_use = "the permits are given back at once"]
+    pub fn try_acquire_many(&self, count: usize) -> Option<SemaphorePermit<'_>> {
+        let taken = self.state.lock().take(count);
+        taken.then(|| self.permit(count))
+    }
+
+    /// As [`acquire`](Semaphore::acquire), for at most this long.
+    #[track_caller]
+    #[must_use = "the permit is given back at once"]
+    pub fn acquire_timeout(&self, duration: Duration) -> Option<SemaphorePermit<'_>> {
+        let wait = Wait::new(Reason::Semaphore);
+        self.acquire_as(1, &wait.until(thread::deadline_after(duration)))
+    }
+
+    /// As [`acquire`](Semaphore::acquire), until this time at the latest.
+    #[track_caller]
+    #[must_use = "the permit is given back at once"]
+    pub fn acquire_deadline(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
+        self.acquire_as(1, &Wait::new(Reason::Semaphore).until(Some(deadline)))
+    }
+
+    /// `None`: the time was over.
+    fn acquire_as(&self, count: usize, wait: &Wait) -> Option<SemaphorePermit<'_>> {
+        let mut state = self.state.lock();
+        if state.take(count) {
+            drop(state);
+            return Some(self.permit(count));
+        }
+        let node = Node::new(count);
+        // SAFETY: `wait_in` returns after the node is out of the queue, and fired if
+        // somebody else took it out.
+        unsafe { state.queue.push_back(&node) };
+        drop(state);
+        let mut served = Batch::new();
+        let outcome = wait_in(
+            &self.state,
+            &node,
+            &wait.cancellable(),
+            |state| &mut state.queue,
+            // Those behind may be content with what was not enough for us.
+            |state| served = state.serve(),
+        );
+        served.fire();
+        match outcome {
+            Outcome::Woken => Some(self.permit(count)),
+            Outcome::TimedOut => None,
+            Outcome::Cancelled => cancel::raise(),
+        }
+    }
+
+    fn permit(&self, count: usize) -> SemaphorePermit<'_> {
+        SemaphorePermit {
+            semaphore: self,
+            count,
+        }
+    }
+
+    /// How many permits are there now.
+    #[must_use]
+    pub fn available_permits(&self) -> usize {
+        self.state.lock().permits
+    }
+
+    /// Adds permits, and lets threads go on that wait for them.
+    ///
+    /// # Panics
+    ///
+    /// If there would be more than `usize::MAX`.
+    pub fn add_permits(&self, count: usize) {
+        let mut state = self.state.lock();
+        let Some(permits) = state.permits.checked_add(count) else {
+            drop(state);
+            panic!("a semaphore cannot hold more than usize::MAX permits");
+        };
+        state.permits = permits;
+        let served = state.serve();
+        drop(state);
+        served.fire();
+    }
+}
+
+impl SemaphorePermit<'_> {
+    /// Keeps the permits for ever: the semaphore has so many less.
+    pub fn forget(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for SemaphorePermit<'_> {
+    fn drop(&mut self) {
+        self.semaphore.add_permits(self.count);
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("permits", &self.available_permits())
+            .finish_non_exhaustive()
+    }
+}
