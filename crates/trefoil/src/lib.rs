@@ -1,1 +1,153 @@
-//! One thread API over three interchangeable runtimes.
+//! One thread API, shaped like `std`, over three interchangeable runtimes.
+//!
+//! Write plain blocking Rust once: threads, locks, channels, sockets. Choose how its threads are
+//! carried out by a Cargo feature, a builder or an environment variable, without another line
+//! changed.
+//!
+//! ```
+//! use trefoil::{channel, thread};
+//!
+//! #[trefoil::main]
+//! fn main() {
+//!     let (results, all) = channel::bounded(4);
+//!     for n in 1..=100_u64 {
+//!         let results = results.clone();
+//!         thread::spawn(move || results.send(n * n).unwrap());
+//!     }
+//!     drop(results);
+//!     assert_eq!(all.iter().sum::<u64>(), 338_350);
+//! }
+//! ```
+//!
+//! # The models
+//!
+//! A threading model is an answer to one question: what happens when a thread waits?
+//!
+//! | [`Model`] | a thread is | it waits by |
+//! |---|---|---|
+//! | `Kernel` (1:1) | a kernel thread | a futex or `ppoll(2)`: the kernel runs another |
+//! | `Green` (N:1) | a fiber on the OS thread that called `run` | switching to the next fiber that is ready |
+//! | `Hybrid` (M:N) | a fiber on one of several worker OS threads | the same, on its worker; idle workers steal threads that have not started |
+//!
+//! Kernel threads are preempted, may call whatever blocks, and are what debuggers know. Green
+//! threads switch most cheaply and never run at the same time. Hybrid threads switch as cheaply
+//! and use all processors.
+//!
+//! # How the model is chosen
+//!
+//! 1. The program says it: [`Builder::model`], or `#[trefoil::main(model = "green")]`.
+//! 2. Else the environment variable `TREFOIL_MODEL`: `kernel`, `green` or `hybrid`. Set to nothing
+//!    it counts as not set.
+//! 3. Else the enabled Cargo features `hybrid`, `green` and `kernel`, in this order. `kernel` is
+//!    the default feature.
+//!
+//! A model whose feature is not enabled is not compiled in. To ask for it is an [`Error`] that
+//! lists what there is.
+//!
+//! A single thread may have another model than the rest, where both are compiled in: a thread
+//! that computes for long gets a kernel thread of its own by [`thread::Builder::model`].
+//!
+//! # What works together
+//!
+//! Locks, channels, sockets and join handles belong to no model. They work between threads of any
+//! two runtimes in a process, and from a plain `std::thread`: the thread that waits decides how it
+//! waits, never the object. Only spawning needs a runtime.
+//!
+//! A call that blocks the OS thread, such as reading a file by `std::fs` or a lock of `std::sync`
+//! that is held for long, stops the neighbours of a green or hybrid thread;
+//! [`thread::blocking`] takes it elsewhere.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod compiled;
+mod error;
+mod private;
+mod runtime;
+mod selection;
+pub mod thread;
+
+pub use builder::Builder;
+pub use error::Error;
+pub use runtime::{Runtime, run};
+pub use trefoil_macros::main;
+pub use trefoil_runtime::cancel::Cancelled;
+pub use trefoil_runtime::{
+    Model, Reason, RunState, ThreadInfo, UnknownModel, Waiting, in_runtime, threads,
+};
+
+/// Channels between threads, as in `crossbeam-channel`.
+///
+/// A receiver that finds no message and a sender that finds no room park their thread.
+///
+/// ```
+/// use trefoil::channel::bounded;
+///
+/// let (sender, receiver) = bounded(1);
+/// sender.send("hello").unwrap();
+/// assert_eq!(receiver.recv(), Ok("hello"));
+/// ```
+pub mod channel {
+    pub use trefoil_sync::channel::*;
+}
+
+/// Locks and their kin, as in `std::sync`, whose [`Arc`](sync::Arc), [`atomic`](sync::atomic)s and
+/// errors they are used with.
+///
+/// Where `std` blocks the OS thread, these park the thread. They may be held across any wait.
+///
+/// ```
+/// use trefoil::sync::{Arc, Mutex};
+/// use trefoil::thread;
+///
+/// let count = trefoil::run(|| {
+///     let count = Arc::new(Mutex::new(0));
+///     let adders: Vec<_> = (0..10)
+///         .map(|_| {
+///             let count = Arc::clone(&count);
+///             thread::spawn(move || *count.lock().unwrap() += 1)
+///         })
+///         .collect();
+///     adders.into_iter().for_each(|adder| adder.join().unwrap());
+///     *count.lock().unwrap()
+/// });
+/// assert_eq!(count, 10);
+/// ```
+pub mod sync {
+    pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
+    pub use trefoil_sync::{
+        Barrier, BarrierWaitResult, Condvar, Mutex, MutexGuard, Once, OnceLock, OnceState, RwLock,
+        RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, WaitTimeoutResult,
+    };
+}
+
+/// Sockets, as in `std::net`.
+///
+/// A call that would wait parks its thread. Others of the same OS thread go on.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use trefoil::net::{TcpListener, TcpStream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut client = TcpStream::connect(listener.local_addr()?)?;
+/// let (mut server, _) = listener.accept()?;
+/// client.write_all(b"hello")?;
+/// let mut heard = [0; 5];
+/// server.read_exact(&mut heard)?;
+/// assert_eq!(&heard, b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub mod net {
+    pub use trefoil_net::*;
+}
+
+/// For the attribute's expansion alone.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::private::exit_with;
+}
+
+/// The programs of the README are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,148 @@
+//! What a runtime can be given, whichever model it will have.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use trefoil_runtime::Model;
+use trefoil_runtime::thread::check_stack_size;
+
+use crate::compiled::Compiled;
+use crate::error::{Error, MOST_WORKERS};
+use crate::runtime::Runtime;
+use crate::selection;
+
+/// Makes a [`Runtime`].
+///
+/// Every setting is accepted with every model, so that a program does not change with its model;
+/// each says to whom it matters.
+///
+/// ```
+/// use trefoil::{Builder, Model, thread};
+///
+/// let runtime = Builder::new().model(Model::Kernel).build()?;
+/// assert_eq!(runtime.run(|| thread::current().model()), Model::Kernel);
+/// # Ok::<(), trefoil::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    pub(crate) model: Option<Model>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) grace: Option<Duration>,
+}
+
+impl Builder {
+    /// A builder that leaves everything to the environment, the features and the model.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// The model. It wins over `TREFOIL_MODEL`, which is then not read.
+    ///
+    /// ```
+    /// use trefoil::{Builder, Model};
+    ///
+    /// let runtime = Builder::new().model(Model::Kernel).build()?;
+    /// assert_eq!(runtime.model(), Model::Kernel);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    pub fn model(self, model: Model) -> Builder {
+        Builder {
+            model: Some(model),
+            ..self
+        }
+    }
+
+    /// The number of OS threads on which the hybrid model runs its threads, from 1 to 1024.
+    /// Without it there is one for each processor. The other models have no such number; they
+    /// accept it and go on as they are.
+    ///
+    /// ```
+    /// use trefoil::Builder;
+    ///
+    /// let runtime = Builder::new().workers(2).build()?;
+    /// assert!(runtime.workers() >= 1);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    pub fn workers(self, workers: usize) -> Builder {
+        Builder {
+            workers: Some(workers),
+            ..self
+        }
+    }
+
+    /// The stack size, in bytes, of threads that do not ask for one themselves; up to 1 GiB, and
+    /// rounded up. It is address space: memory is used as the thread touches it. Without it each
+    /// model has its own default: that of `std::thread` for kernel threads, 256 KiB for the
+    /// others. The main thread of a `run` keeps its own, larger one.
+    ///
+    /// ```
+    /// use trefoil::{Builder, thread};
+    ///
+    /// let runtime = Builder::new().stack_size(1 << 20).build()?;
+    /// let sum = runtime.run(|| {
+    ///     let thread = thread::spawn(|| std::hint::black_box([1_u8; 600 << 10]).len());
+    ///     thread.join().unwrap()
+    /// });
+    /// assert_eq!(sum, 600 << 10);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    pub fn stack_size(self, size: usize) -> Builder {
+        Builder {
+            stack_size: Some(size),
+            ..self
+        }
+    }
+
+    /// How long [`Runtime::run`] waits, after its main thread has ended, for threads that it has
+    /// asked to end. Five seconds without it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil::{Builder, thread};
+    ///
+    /// let runtime = Builder::new().grace(Duration::from_secs(60)).build()?;
+    /// runtime.run(|| {
+    ///     thread::spawn(|| thread::park()); // is asked to end, and does
+    /// });
+    /// assert!(runtime.leftover().is_empty());
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    pub fn grace(self, grace: Duration) -> Builder {
+        Builder {
+            grace: Some(grace),
+            ..self
+        }
+    }
+
+    /// Makes the runtime. The model is the one that was [asked for](Builder::model), else the one
+    /// that the environment variable `TREFOIL_MODEL` names (set to nothing counts as not set),
+    /// else the first of hybrid, green and kernel whose feature is enabled. The hybrid model
+    /// starts its workers here and waits until they are ready; the others start nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`], [`Error::ModelNotCompiledIn`] and [`Error::NoModel`]: there is no
+    /// such model. [`Error::Workers`]: 0 workers or more than 1024. [`Error::Io`]: a stack size of
+    /// 0 or above 1 GiB; or what the operating system says when it refuses an OS thread, or
+    /// descriptors for a poller (each hybrid worker needs three).
+    pub fn build(self) -> Result<Runtime, Error> {
+        self.check()?;
+        let model = selection::select(self.model)?;
+        Compiled::new(model, &self).map(Runtime::of)
+    }
+
+    /// What no model accepts is refused with every model, also with one that would not use it.
+    fn check(&self) -> Result<(), Error> {
+        if let Some(workers) = self.workers
+            && !(1..=MOST_WORKERS).contains(&workers)
+        {
+            return Err(Error::Workers(workers));
+        }
+        if let Some(size) = self.stack_size {
+            check_stack_size(size)?;
+        }
+        Ok(())
+    }
+}

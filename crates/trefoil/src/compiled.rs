@@ -1,0 +1,146 @@
+//! The runtimes that are compiled in. All that depends on the features is in this file.
+#![forbid(unsafe_code)]
+// Without any feature the enum has no variant, and nobody uses what is given to it.
+#![cfg_attr(
+    not(any(feature = "kernel", feature = "green", feature = "hybrid")),
+    allow(unused_variables, dead_code)
+)]
+
+use trefoil_runtime::{Model, ThreadInfo};
+
+use crate::builder::Builder;
+use crate::error::Error;
+
+/// The models that can be chosen, in the order in which they are listed.
+pub(crate) const AVAILABLE: &[Model] = &[
+    #[cfg(feature = "kernel")]
+    Model::Kernel,
+    #[cfg(feature = "green")]
+    Model::Green,
+    #[cfg(feature = "hybrid")]
+    Model::Hybrid,
+];
+
+/// A runtime of one of the models.
+#[derive(Debug)]
+pub(crate) enum Compiled {
+    #[cfg(feature = "kernel")]
+    Kernel(trefoil_kernel::Runtime),
+    #[cfg(feature = "green")]
+    Green(trefoil_green::Runtime),
+    #[cfg(feature = "hybrid")]
+    Hybrid(trefoil_hybrid::Runtime),
+}
+
+impl Compiled {
+    /// A runtime of this model, which must be available.
+    pub(crate) fn new(model: Model, settings: &Builder) -> Result<Compiled, Error> {
+        match model {
+            #[cfg(feature = "kernel")]
+            Model::Kernel => Ok(Compiled::Kernel(kernel(settings)?)),
+            #[cfg(feature = "green")]
+            Model::Green => Ok(Compiled::Green(green(settings)?)),
+            #[cfg(feature = "hybrid")]
+            Model::Hybrid => Ok(Compiled::Hybrid(hybrid(settings)?)),
+            #[allow(unreachable_patterns, reason = "all features may be enabled")]
+            _ => Err(Error::ModelNotCompiledIn {
+                model,
+                available: AVAILABLE,
+            }),
+        }
+    }
+
+    pub(crate) fn model(&self) -> Model {
+        match *self {
+            #[cfg(feature = "kernel")]
+            Compiled::Kernel(_) => Model::Kernel,
+            #[cfg(feature = "green")]
+            Compiled::Green(_) => Model::Green,
+            #[cfg(feature = "hybrid")]
+            Compiled::Hybrid(_) => Model::Hybrid,
+        }
+    }
+
+    pub(crate) fn workers(&self) -> Option<usize> {
+        match *self {
+            #[cfg(feature = "kernel")]
+            Compiled::Kernel(_) => None,
+            #[cfg(feature = "green")]
+            Compiled::Green(_) => Some(1),
+            #[cfg(feature = "hybrid")]
+            Compiled::Hybrid(ref runtime) => Some(runtime.workers()),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match *self {
+            #[cfg(feature = "kernel")]
+            Compiled::Kernel(ref runtime) => runtime.run(f),
+            #[cfg(feature = "green")]
+            Compiled::Green(ref runtime) => runtime.run(f),
+            #[cfg(feature = "hybrid")]
+            Compiled::Hybrid(ref runtime) => runtime.run(f),
+        }
+    }
+
+    pub(crate) fn leftover(&self) -> Vec<ThreadInfo> {
+        match *self {
+            #[cfg(feature = "kernel")]
+            Compiled::Kernel(ref runtime) => runtime.leftover(),
+            #[cfg(feature = "green")]
+            Compiled::Green(ref runtime) => runtime.leftover(),
+            #[cfg(feature = "hybrid")]
+            Compiled::Hybrid(ref runtime) => runtime.leftover(),
+        }
+    }
+}
+
+#[cfg(feature = "kernel")]
+fn kernel(settings: &Builder) -> Result<trefoil_kernel::Runtime, Error> {
+    let mut builder = trefoil_kernel::Builder::new();
+    if let Some(size) = settings.stack_size {
+        builder = builder.stack_size(size);
+    }
+    if let Some(grace) = settings.grace {
+        builder = builder.grace(grace);
+    }
+    Ok(builder.build()?)
+}
+
+#[cfg(feature = "green")]
+fn green(settings: &Builder) -> Result<trefoil_green::Runtime, Error> {
+    let mut builder = trefoil_green::Builder::new();
+    if let Some(size) = settings.stack_size {
+        builder = builder.stack_size(size);
+    }
+    if let Some(grace) = settings.grace {
+        builder = builder.grace(grace);
+    }
+    // For single threads that ask for a kernel thread. Until one does it starts none.
+    #[cfg(feature = "kernel")]
+    let builder = builder.companion(kernel(settings)?.companion());
+    Ok(builder.build()?)
+}
+
+#[cfg(feature = "hybrid")]
+fn hybrid(settings: &Builder) -> Result<trefoil_hybrid::Runtime, Error> {
+    let mut builder = trefoil_hybrid::Builder::new();
+    if let Some(workers) = settings.workers {
+        builder = builder.workers(workers);
+    }
+    if let Some(size) = settings.stack_size {
+        builder = builder.stack_size(size);
+    }
+    if let Some(grace) = settings.grace {
+        builder = builder.grace(grace);
+    }
+    // For single threads that ask for a kernel thread. Until one does it starts none.
+    #[cfg(feature = "kernel")]
+    let builder = builder.companion(kernel(settings)?.companion());
+    Ok(builder.build()?)
+}

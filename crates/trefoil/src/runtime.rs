@@ -1,0 +1,160 @@
+//! A runtime as a value, whichever model it has; and the shortest way to run a program on one.
+#![forbid(unsafe_code)]
+
+use trefoil_runtime::{Model, ThreadInfo, refuse_inside};
+
+use crate::builder::Builder;
+use crate::compiled::Compiled;
+use crate::error::Error;
+
+/// A runtime of the chosen model. Several can live in one process, of the same model or of
+/// different ones, and what their threads share works across them.
+///
+/// Dropping it ends what it has started. The hybrid model waits for its workers meanwhile, for as
+/// long as the [grace](Builder::grace) at most.
+///
+/// ```
+/// use trefoil::{Runtime, thread};
+///
+/// let runtime = Runtime::new()?;
+/// let answer = runtime.run(|| thread::spawn(|| 6 * 7).join().unwrap());
+/// assert_eq!(answer, 42);
+/// # Ok::<(), trefoil::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Runtime(Compiled);
+
+impl Runtime {
+    /// A runtime with all defaults, as [`Builder::build`] makes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new() -> Result<Runtime, Error> {
+        Builder::new().build()
+    }
+
+    /// Runs `f` as the main thread of this runtime, and returns its value. `f`, and all threads
+    /// spawned below it, may use everything in [`thread`](crate::thread).
+    ///
+    /// The calling OS thread is blocked meanwhile; the kernel and the green model run `f` on it.
+    ///
+    /// When `f` has ended, threads that are still alive are cancelled and given the
+    /// [grace](Builder::grace). Those that do not end in time are listed by
+    /// [`leftover`](Runtime::leftover).
+    ///
+    /// Several OS threads may call it at the same time.
+    ///
+    /// # Panics
+    ///
+    /// With `f`'s panic. If the calling thread is a thread of a runtime already. On the green
+    /// model also if the process has no descriptors left for a poller, and in a deadlock, with a
+    /// list of the threads that wait for each other.
+    ///
+    /// ```
+    /// use trefoil::{Builder, thread};
+    ///
+    /// let runtime = Builder::new().build()?;
+    /// let numbers = vec![1, 2, 3];
+    /// let sum: i32 = runtime.run(move || {
+    ///     thread::scope(|scope| scope.spawn(|| numbers.iter().sum()).join().unwrap())
+    /// });
+    /// assert_eq!(sum, 6);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.run(f)
+    }
+
+    /// The model that was chosen.
+    ///
+    /// ```
+    /// use trefoil::{Builder, Model};
+    ///
+    /// let runtime = Builder::new().model(Model::Kernel).build()?;
+    /// assert_eq!(runtime.model(), Model::Kernel);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    #[must_use]
+    pub fn model(&self) -> Model {
+        self.0.model()
+    }
+
+    /// How many threads can run at the same moment: on the hybrid model as many as it has
+    /// workers, on the green model one, on the kernel model as many as the process may use
+    /// processors.
+    ///
+    /// ```
+    /// assert!(trefoil::Runtime::new()?.workers() >= 1);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.0
+            .workers()
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// The threads that did not end in time after their `run` had ended: what each was doing at
+    /// that moment. Nothing is torn down under a thread that does not end. On the kernel and the
+    /// hybrid model it goes on; on the green model it never runs again.
+    ///
+    /// ```
+    /// let runtime = trefoil::Runtime::new()?;
+    /// runtime.run(|| ());
+    /// assert!(runtime.leftover().is_empty());
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    #[must_use]
+    pub fn leftover(&self) -> Vec<ThreadInfo> {
+        self.0.leftover()
+    }
+
+    pub(crate) fn of(compiled: Compiled) -> Runtime {
+        Runtime(compiled)
+    }
+}
+
+/// Runs `f` as the main thread of a runtime with all defaults, and returns its value:
+/// [`Runtime::new`], [`Runtime::run`], and an end.
+///
+/// The calling OS thread is blocked meanwhile. To choose a model or other settings in the source,
+/// or to learn which threads did not end, use a [`Builder`].
+///
+/// # Panics
+///
+/// With `f`'s panic. If there is no runtime, with the sentence of the [`Error`]. And where
+/// [`Runtime::run`] does.
+///
+/// ```
+/// use trefoil::{channel, thread};
+///
+/// let sum = trefoil::run(|| {
+///     let (numbers, all) = channel::unbounded();
+///     for n in 1..=10 {
+///         let numbers = numbers.clone();
+///         thread::spawn(move || numbers.send(n).unwrap());
+///     }
+///     drop(numbers);
+///     all.iter().sum::<u32>()
+/// });
+/// assert_eq!(sum, 55);
+/// ```
+#[track_caller]
+pub fn run<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // Before workers are started in vain.
+    refuse_inside();
+    match Runtime::new() {
+        Ok(runtime) => runtime.run(f),
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -1,0 +1,36 @@
+//! Threads, as in `std::thread`: spawn, join, scope, park, sleep.
+//!
+//! Everything works alike in all three models. From a plain `std::thread`, everything but
+//! spawning works too; spawning needs a runtime.
+//!
+//! ```
+//! use trefoil::thread;
+//!
+//! let greeting = trefoil::run(|| {
+//!     let thread = thread::Builder::new().name("greeter".to_owned());
+//!     let greeter = thread.spawn(|| format!("hello from {}", thread::current().name().unwrap()));
+//!     greeter.unwrap().join().unwrap()
+//! });
+//! assert_eq!(greeting, "hello from greeter");
+//! ```
+//!
+//! One thread of another model, among the others:
+//!
+//! ```
+//! use trefoil::{Model, thread};
+//!
+//! # fn fibonacci(n: u32) -> u64 { (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0 }
+//! let number = trefoil::run(|| {
+//!     let own = thread::Builder::new().model(Model::Kernel);
+//!     let computes = own.spawn(|| fibonacci(80)).unwrap();
+//!     computes.join().unwrap()
+//! });
+//! assert_eq!(number, 23_416_728_348_467_685);
+//! ```
+#![forbid(unsafe_code)]
+
+pub use std::thread::{Result, available_parallelism};
+pub use trefoil_runtime::thread::{
+    Builder, JoinHandle, MAX_STACK_SIZE, Scope, ScopedJoinHandle, Thread, ThreadId, blocking,
+    current, panicking, park, park_timeout, scope, sleep, sleep_until, spawn, yield_now,
+};
