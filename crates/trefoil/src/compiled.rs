@@ -144,3 +144,19 @@ fn hybrid(settings: &Builder) -> Result<trefoil_hybrid::Runtime, Error> {
     let builder = builder.companion(kernel(settings)?.companion());
     Ok(builder.build()?)
 }
+
+#[cfg(all(test, feature = "hybrid"))]
+mod tests {
+    use crate::error::MOST_WORKERS;
+
+    /// The facade refuses, for every model, what the hybrid runtime refuses.
+    #[test]
+    fn the_most_workers_are_those_of_the_hybrid_runtime() {
+        let refused = trefoil_hybrid::Builder::new()
+            .workers(MOST_WORKERS + 1)
+            .build()
+            .unwrap_err();
+        let sentence = format!("1 to {MOST_WORKERS} workers");
+        assert!(refused.to_string().contains(&sentence), "{refused}");
+    }
+}
