@@ -1,7 +1,7 @@
 //! `thread::blocking`: calls that block their OS thread, and nobody else.
 
 use std::panic::{self, AssertUnwindSafe, panic_any};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use trefoil_runtime::{Reason, thread};
@@ -10,7 +10,7 @@ use trefoil_sync::channel::bounded;
 
 use crate::Subject;
 use crate::subject::run;
-use crate::witness::{join_all, refusal, until_waiting};
+use crate::witness::{join_all, refusal, until, until_waiting};
 
 /// The call's value comes back, and it may borrow.
 pub fn a_call_borrows_and_returns<S: Subject>() {
@@ -91,13 +91,16 @@ pub fn a_call_may_lock_and_receive<S: Subject>() {
         let (send, receive) = bounded(0);
         let guard = mutex.lock().unwrap();
         let shared = Arc::clone(&mutex);
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
         let call = thread::spawn(move || {
             thread::blocking(|| {
+                begins.store(true, Ordering::Relaxed);
                 *shared.lock().unwrap() += 1;
                 receive.recv().unwrap()
             })
         });
-        until_waiting(call.thread(), Reason::Blocking);
+        until(|| begun.load(Ordering::Relaxed));
         drop(guard);
         send.send(9).unwrap();
         assert_eq!(call.join().unwrap(), 9);

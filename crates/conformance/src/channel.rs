@@ -12,7 +12,7 @@ use trefoil_sync::channel::{
 
 use crate::Subject;
 use crate::subject::run;
-use crate::witness::{Witness, join_all, until_waiting};
+use crate::witness::{Witness, join_all, until, until_waiting};
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -97,6 +97,8 @@ pub fn a_rendezvous_is_one<S: Subject>() {
             }
         });
         for n in 0..3 {
+            // It counts what it has sent: what it waits with is the next.
+            until(|| sent.load(Ordering::SeqCst) == n);
             until_waiting(sender.thread(), Reason::Send);
             assert_eq!(sent.load(Ordering::SeqCst), n);
             assert_eq!(receive.recv(), Ok(n));

@@ -144,7 +144,15 @@ pub fn a_thread_at_a_semaphore_is_ended<S: Subject>() {
 
 /// One that joins another, which is parked.
 pub fn a_joining_thread_is_ended<S: Subject>() {
-    ended_while_waiting::<S>(Reason::Join, || drop(thread::spawn(thread::park).join()));
+    ended_while_waiting::<S>(Reason::Join, || {
+        // The child cannot end before the one that joins it has left.
+        let mutex = Arc::new(Mutex::new(()));
+        let _guard = mutex.lock().unwrap();
+        let shared = Arc::clone(&mutex);
+        let child = thread::spawn(move || drop(shared.lock()));
+        until_waiting(child.thread(), Reason::Mutex);
+        drop(child.join());
+    });
 }
 
 /// One that waits for the threads of a scope: they are ended, then it, and what they

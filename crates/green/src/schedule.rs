@@ -60,7 +60,8 @@ impl Schedule<'_> {
                 return self.domain.describe();
             }
             let pace = Instant::now() + pause;
-            while self.round(|| Instant::now() < pace) {}
+            let in_pace = || Instant::now() < pace;
+            while in_pace() && self.round(in_pace) {}
             if !self.has_work() {
                 self.sleep(Some(pace.saturating_duration_since(Instant::now())));
             }

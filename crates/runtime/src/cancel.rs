@@ -9,7 +9,7 @@
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::current;
+use crate::{current, unwinding};
 
 /// Whether a cancellation was ever raised in this process. While none was, a lock need not
 /// ask for more. Relaxed: the thread that raised it reads its own store.
@@ -32,7 +32,10 @@ impl std::error::Error for Cancelled {}
 /// [`Outcome::Cancelled`](crate::Outcome::Cancelled) and nothing refers to the waiter.
 pub fn raise() -> ! {
     ANY_RAISED.store(true, Ordering::Relaxed);
-    current::set_raised(true);
+    if current::raises_again() {
+        // It has caught its cancellation, and goes on: at least not at the cost of others.
+        current::with_runtime(|runtime| runtime.yield_now());
+    }
     std::panic::resume_unwind(Box::new(Cancelled))
 }
 
@@ -53,18 +56,17 @@ impl Unwinding {
     #[must_use]
     #[inline]
     pub fn now() -> Unwinding {
-        let unwinding = current::panicking();
-        if !unwinding && ANY_RAISED.load(Ordering::Relaxed) {
+        if unwinding::is_calm() && ANY_RAISED.load(Ordering::Relaxed) {
             // If its cancellation was raised, it has been caught.
             current::set_raised(false);
         }
-        Unwinding(unwinding)
+        Unwinding(unwinding::panicking())
     }
 
     /// Whether the current thread has panicked since, when the lock is given back.
     #[must_use]
     #[inline]
     pub fn has_panicked_since(self) -> bool {
-        !self.0 && current::panicking() && !current::is_raised()
+        !self.0 && unwinding::panicking() && !current::is_raised()
     }
 }

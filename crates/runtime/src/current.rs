@@ -15,12 +15,11 @@ use crate::contract::Runtime;
 use crate::model::Model;
 use crate::os::Foreign;
 use crate::thread::{Header, Thread, ThreadRef, adopted};
+use crate::unwinding;
 use crate::wait::{Outcome, Wait};
 
 thread_local! {
     static CURRENT: Cell<*mut Header> = const { Cell::new(ptr::null_mut()) };
-    /// Fibers of this OS thread that wait in the middle of an unwinding.
-    static SUSPENDED_PANICS: Cell<usize> = const { Cell::new(0) };
     static ADOPTED: Cell<Option<Adopted>> = const { Cell::new(None) };
 }
 
@@ -119,6 +118,11 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
     if done() {
         return Outcome::Woken;
     }
+    // By Rule 6. While the thread waits its neighbours may unwind, but it does not begin to.
+    let wait = &Wait {
+        cancellable: wait.cancellable && unwinding::is_calm(),
+        ..*wait
+    };
     header
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
@@ -150,13 +154,17 @@ pub(crate) fn interruption(wait: &Wait) -> Option<Outcome> {
     let me = thread_ref();
     // SAFETY: the current thread is alive and has started.
     let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
+    let wait = &Wait {
+        cancellable: wait.cancellable && unwinding::is_calm(),
+        ..*wait
+    };
     interrupted(header, runtime, wait)
 }
 
 #[inline]
 fn is_cancelled(header: &Header) -> bool {
-    // Acquire: pairs with `Thread::request_cancel`. By Rule 6 never while it unwinds.
-    header.cancel.load(Ordering::Acquire) && !panicking()
+    // Acquire: pairs with `Thread::request_cancel`.
+    header.cancel.load(Ordering::Acquire)
 }
 
 /// Writes down what the current thread waits for while `body` waits.
@@ -177,28 +185,25 @@ pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
 pub(crate) fn with<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> R {
     // SAFETY: the caller runs the thread, which is therefore alive.
     let unwinding = unsafe { &header.as_ref().unwinding };
-    if unwinding.replace(false) {
-        SUSPENDED_PANICS.set(SUSPENDED_PANICS.get() - 1);
-    }
+    unwinding::enter(unwinding.take());
     let outer = CURRENT.replace(header.as_ptr());
     let result = body();
     CURRENT.set(outer);
-    if std::thread::panicking() && SUSPENDED_PANICS.get() == 0 {
-        // It has left its stack while it unwinds, and nobody else can be the reason.
-        unwinding.set(true);
-        SUSPENDED_PANICS.set(1);
-    }
+    unwinding.set(unwinding::leave());
     result
-}
-
-pub(crate) fn panicking() -> bool {
-    std::thread::panicking() && SUSPENDED_PANICS.get() == 0
 }
 
 /// Notes whether the current thread's cancellation has been raised.
 pub(crate) fn set_raised(raised: bool) {
     // SAFETY: the current thread is alive, and only it touches the field.
     unsafe { thread_ref().0.as_ref() }.raised.set(raised);
+}
+
+/// Notes that the current thread's cancellation is being raised. `true`: again.
+pub(crate) fn raises_again() -> bool {
+    set_raised(true);
+    // SAFETY: as above.
+    unsafe { thread_ref().0.as_ref() }.ever_raised.replace(true)
 }
 
 pub(crate) fn is_raised() -> bool {

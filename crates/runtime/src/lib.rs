@@ -60,6 +60,8 @@ mod state;
 #[cfg(not(trefoil_loom))]
 pub mod thread;
 mod token;
+#[cfg(not(trefoil_loom))]
+mod unwinding;
 mod wait;
 
 #[cfg(not(trefoil_loom))]

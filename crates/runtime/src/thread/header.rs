@@ -8,7 +8,7 @@
 //! | `id`, `model`, `name`, `stack_size`, `vtable` | anybody; they never change             |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `next_ready`, `context`, `unwinding`, `raised`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `next_ready`, `context`, `unwinding`, `raised`, `ever_raised`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -35,6 +35,7 @@ use crate::registry::Listed;
 use crate::spin::Spin;
 use crate::state::State;
 use crate::token::Token;
+use crate::unwinding::Suspended;
 
 /// A number that names a thread. No two threads of a process have the same, ever,
 /// whichever runtime they belong to.
@@ -93,9 +94,12 @@ pub(crate) struct Header {
     pub(crate) token: Token,
     pub(crate) cancel: AtomicBool,
     pub(crate) model: Model,
-    pub(crate) unwinding: Cell<bool>,
+    /// What `unwinding.rs` knows of it while its stack is left.
+    pub(crate) unwinding: Cell<Suspended>,
     /// Its cancellation was raised, and it has not been seen going on since.
     pub(crate) raised: Cell<bool>,
+    /// Its cancellation was raised at some time.
+    pub(crate) ever_raised: Cell<bool>,
     pub(crate) stage: Cell<Stage>,
     pub(crate) id: ThreadId,
     pub(crate) traits: Traits,
@@ -126,8 +130,9 @@ impl Header {
             token: Token::new(),
             cancel: AtomicBool::new(false),
             model,
-            unwinding: Cell::new(false),
+            unwinding: Cell::new(Suspended::default()),
             raised: Cell::new(false),
+            ever_raised: Cell::new(false),
             stage: Cell::new(stage),
             id: ThreadId::next(),
             traits,

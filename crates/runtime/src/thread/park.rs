@@ -8,6 +8,7 @@ use super::Thread;
 use crate::cancel;
 use crate::current;
 use crate::reason::Reason;
+use crate::unwinding;
 use crate::wait::{Outcome, Wait};
 
 /// The calling thread's handle. A plain `std::thread` gets one too.
@@ -124,5 +125,5 @@ where
 /// all its neighbours, even one that panics itself.
 #[must_use]
 pub fn panicking() -> bool {
-    current::panicking()
+    unwinding::panicking()
 }
