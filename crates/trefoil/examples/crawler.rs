@@ -162,7 +162,10 @@ fn requested(stream: &TcpStream) -> io::Result<String> {
             break;
         }
     }
-    let path = request.split(' ').nth(1).ok_or(io::ErrorKind::InvalidData)?;
+    let path = request
+        .split(' ')
+        .nth(1)
+        .ok_or(io::ErrorKind::InvalidData)?;
     Ok(path.to_owned())
 }
 
@@ -180,6 +183,8 @@ fn text_of(path: &str) -> Option<String> {
     if number == OUTDATED {
         links.push("/nowhere".to_owned());
     }
-    let anchors = links.iter().map(|to| format!("<a href=\"{to}\">{to}</a>\n"));
+    let anchors = links
+        .iter()
+        .map(|to| format!("<a href=\"{to}\">{to}</a>\n"));
     Some(anchors.collect())
 }

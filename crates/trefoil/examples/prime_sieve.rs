@@ -70,12 +70,12 @@ fn generate(numbers: &Sender<u32>) {
 
 /// Hands on what `prime` does not divide, for as long as somebody listens.
 fn filter(numbers: &Receiver<u32>, passed: &Sender<u32>, prime: u32) {
-    let mut others = numbers.iter().filter(|number| number % prime != 0);
+    let mut others = numbers.iter().filter(|number| !number.is_multiple_of(prime));
     let _ = others.try_for_each(|number| passed.send(number));
 }
 
 fn is_prime(number: u32) -> bool {
     (2..)
         .take_while(|divisor| divisor * divisor <= number)
-        .all(|divisor| number % divisor != 0)
+        .all(|divisor| !number.is_multiple_of(divisor))
 }

@@ -119,10 +119,7 @@ mod tests {
     fn models_are_listed_as_in_a_sentence() {
         let listed = |models: &[Model]| Listed(models).to_string();
         assert_eq!(listed(&[Model::Green]), "green");
-        assert_eq!(
-            listed(&[Model::Kernel, Model::Hybrid]),
-            "kernel and hybrid"
-        );
+        assert_eq!(listed(&[Model::Kernel, Model::Hybrid]), "kernel and hybrid");
         assert_eq!(listed(&Model::ALL), "kernel, green and hybrid");
     }
 

@@ -13,7 +13,12 @@ use support::{end_of, models};
 fn program(example: &str) -> PathBuf {
     // This test is at `deps/`, beside `examples/`.
     let test = env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("examples").join(example);
+    let program = test
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("examples")
+        .join(example);
     assert!(
         program.exists(),
         "the example `{example}` is not built: run `cargo build -p trefoil --examples` before"

@@ -20,14 +20,18 @@ fn runtime(model: Model) -> Runtime {
 fn sentence(refused: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(refused)).unwrap_err();
     *payload.downcast::<String>().unwrap_or_else(|other| {
-        Box::new(other.downcast_ref::<&str>().map_or_else(String::new, ToString::to_string))
+        Box::new(
+            other
+                .downcast_ref::<&str>()
+                .map_or_else(String::new, ToString::to_string),
+        )
     })
 }
 
 #[test]
 fn run_gives_back_what_the_closure_returns() {
     for model in models() {
-        let words = vec!["what", "was", "moved", "in"];
+        let words = vec!["what".to_owned(), "was moved in".to_owned()];
         let text = runtime(model).run(move || words.join(" "));
         assert_eq!(text, "what was moved in");
     }
@@ -61,7 +65,10 @@ fn a_runtime_runs_again_and_on_another_thread() {
     for model in models() {
         let runtime = runtime(model);
         for n in 0..10 {
-            assert_eq!(runtime.run(move || thread::spawn(move || n).join().unwrap()), n);
+            assert_eq!(
+                runtime.run(move || thread::spawn(move || n).join().unwrap()),
+                n
+            );
         }
         let elsewhere = std::thread::spawn(move || runtime.run(|| 10));
         assert_eq!(elsewhere.join().unwrap(), 10);
@@ -72,7 +79,10 @@ fn a_runtime_runs_again_and_on_another_thread() {
 fn run_inside_run_is_refused() {
     for model in models() {
         let said = runtime(model).run(|| sentence(|| trefoil::run(|| ())));
-        assert!(said.contains("`run` was called by a thread of a Trefoil runtime"), "{said}");
+        assert!(
+            said.contains("`run` was called by a thread of a Trefoil runtime"),
+            "{said}"
+        );
     }
 }
 
@@ -116,11 +126,19 @@ fn a_stack_size_that_cannot_be_is_refused_on_every_model() {
 fn the_stack_size_is_that_of_threads_that_ask_for_none() {
     fn deep(levels: usize) -> usize {
         let here = std::hint::black_box([levels; 128]);
-        if levels == 0 { here[0] } else { deep(levels - 1) + 1 }
+        if levels == 0 {
+            here[0]
+        } else {
+            deep(levels - 1) + 1
+        }
     }
     for model in models() {
         // More than any default: 4096 frames of at least 1 KiB, in a debug build of more.
-        let runtime = Builder::new().model(model).stack_size(64 << 20).build().unwrap();
+        let runtime = Builder::new()
+            .model(model)
+            .stack_size(64 << 20)
+            .build()
+            .unwrap();
         let levels = runtime.run(|| thread::spawn(|| deep(4096)).join().unwrap());
         assert_eq!(levels, 4096);
     }
@@ -199,7 +217,9 @@ fn objects_work_between_runtimes() {
             let theirs = Arc::clone(&sum);
             let other = std::thread::spawn(move || {
                 runtime(there).run(move || {
-                    receive.iter().for_each(|n: u32| *theirs.lock().unwrap() += n);
+                    receive
+                        .iter()
+                        .for_each(|n: u32| *theirs.lock().unwrap() += n);
                 });
             });
             runtime(here).run(move || (0..ROUNDS).for_each(|n| send.send(n).unwrap()));

@@ -141,7 +141,10 @@ fn a_model_that_is_not_compiled_in_is_refused_with_what_there_is() {
     if compiled_in.is_empty() {
         return;
     }
-    for model in Model::ALL.into_iter().filter(|it| !compiled_in.contains(it)) {
+    for model in Model::ALL
+        .into_iter()
+        .filter(|it| !compiled_in.contains(it))
+    {
         let sentence = format!(
             "the {model} model is not compiled into this program, which has {}: choose another \
              one, or enable the feature `{model}`",

@@ -53,7 +53,15 @@ pub(crate) fn end_of(command: &mut Command) -> Ended {
         out: String::new(),
         err: String::new(),
     };
-    child.stdout.unwrap().read_to_string(&mut ended.out).unwrap();
-    child.stderr.unwrap().read_to_string(&mut ended.err).unwrap();
+    child
+        .stdout
+        .unwrap()
+        .read_to_string(&mut ended.out)
+        .unwrap();
+    child
+        .stderr
+        .unwrap()
+        .read_to_string(&mut ended.err)
+        .unwrap();
     ended
 }
