@@ -3,9 +3,13 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`workloads`] | the work itself, one file each, against the public API of Trefoil |
-//! | `peers` | the same work for tokio, may and `std::thread` (feature `peers`) |
+//! | [`scenario`] | what a workload is an example of, and who is predicted to win it |
+//! | [`peers`] | the same work for tokio, may and `std::thread` (feature `peers`) |
+//! | [`contender`] | who can be measured: our models and the peers |
 //! | [`parameters`] | the sizes of a workload: names, defaults, limits |
 //! | [`order`] | one run of a workload: its sizes, and where its client program is |
+//! | [`run`] | one run, on one contender, in this process |
+//! | [`record`] | a run as one line of JSON |
 //! | [`measurement`] | what a run gives: operations, time, CPU time, memory |
 //! | [`failure`] | what a run gives instead when its result is wrong |
 //! | [`usage`] | what the kernel says this process has used |
@@ -15,16 +19,20 @@
 //! beside it. The criterion benches call the same workloads.
 
 pub mod client;
+pub mod contender;
 pub mod failure;
 pub mod load;
 pub mod measurement;
 pub mod order;
 pub mod parameters;
+pub mod record;
+pub mod run;
+pub mod scenario;
 pub mod usage;
 
 #[path = "../workloads/mod.rs"]
 pub mod workloads;
 
-#[cfg(feature = "peers")]
-#[path = "../peers/mod.rs"]
+#[cfg_attr(feature = "peers", path = "../peers/mod.rs")]
+#[cfg_attr(not(feature = "peers"), path = "../peers/absent.rs")]
 pub mod peers;

@@ -8,8 +8,6 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 /// One thing that can be set about a workload.
 #[derive(Debug, Clone)]
 pub struct Parameter {
@@ -149,16 +147,6 @@ impl fmt::Display for Parameters {
     }
 }
 
-impl Serialize for Parameters {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.values.len()))?;
-        for (name, value) in self.iter() {
-            map.serialize_entry(name, &value)?;
-        }
-        map.end()
-    }
-}
-
 /// Why a `key=value` was refused.
 #[derive(Debug)]
 pub enum SetError {
@@ -243,11 +231,5 @@ mod tests {
             assert!(refused(pair).contains("a whole number from 1 to 10000000"));
         }
         assert!(refused("direct=2").contains("from 0 to 1"));
-    }
-
-    #[test]
-    fn json_is_an_object_in_order() {
-        let json = serde_json::to_string(&defaults()).unwrap();
-        assert_eq!(json, r#"{"threads":1000,"direct":0}"#);
     }
 }

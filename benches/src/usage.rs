@@ -46,13 +46,23 @@ fn duration(time: libc::timeval) -> Duration {
 /// 0 where `/proc` is not mounted.
 #[must_use]
 pub fn resident() -> u64 {
+    bytes_of("VmRSS:")
+}
+
+/// The most bytes of memory that this process has held so far. 0 where `/proc` is not mounted.
+#[must_use]
+pub fn peak() -> u64 {
+    bytes_of("VmHWM:")
+}
+
+fn bytes_of(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    resident_in(&status).unwrap_or(0)
+    bytes_in(&status, name).unwrap_or(0)
 }
 
 /// Reads the line `VmRSS:      1234 kB`.
-fn resident_in(status: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+fn bytes_in(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with(name))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -74,8 +84,9 @@ mod tests {
     #[test]
     fn memory_is_read_from_its_line() {
         let status = "Name:\ttest\nVmHWM:\t  99 kB\nVmRSS:\t  12 kB\n";
-        assert_eq!(resident_in(status), Some(12 * 1024));
-        assert_eq!(resident_in("Name:\ttest\n"), None);
+        assert_eq!(bytes_in(status, "VmRSS:"), Some(12 * 1024));
+        assert_eq!(bytes_in(status, "VmHWM:"), Some(99 * 1024));
+        assert_eq!(bytes_in("Name:\ttest\n", "VmRSS:"), None);
     }
 
     #[test]
@@ -83,6 +94,7 @@ mod tests {
         let before = resident();
         let bytes = std::hint::black_box(vec![1_u8; 64 << 20]);
         assert!(resident() >= before + (32 << 20));
+        assert!(peak() >= before + (32 << 20));
         drop(bytes);
     }
 }

@@ -18,17 +18,20 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "blocking",
     about: "calls that block their OS thread, offloaded or direct",
     operation: "a blocking call",
+    scenario: Scenario::BlockingCalls,
     parameters: &[
         Parameter::new("calls", 64, "threads with one call each").within(1, 10_000),
         Parameter::new("milliseconds", 10, "how long a call blocks").within(0, 1_000),
         Parameter::new("direct", 0, "1: call on the spot; 0: by thread::blocking").within(0, 1),
     ],
+    contrast: Some("direct=1"),
     run,
 };
 

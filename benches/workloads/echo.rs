@@ -22,17 +22,20 @@ use crate::load::{Answered, Load};
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "echo",
     about: "send back what arrives on many loopback connections",
     operation: "a request and its answer",
+    scenario: Scenario::IoBound,
     parameters: &[
         Parameter::new("connections", 64, "connections, a thread each").within(1, 9_000),
         Parameter::new("requests", 800, "requests on each connection"),
         Parameter::new("size", 64, "bytes of a request").within(1, 1_000_000),
     ],
+    contrast: None,
     run,
 };
 

@@ -14,18 +14,21 @@ use crate::failure::Failure;
 use crate::measurement::Measurement;
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "echo_compute",
     about: "compute something for each request on many loopback connections",
     operation: "a request and its answer",
+    scenario: Scenario::IoParallel,
     parameters: &[
         Parameter::new("connections", 64, "connections, a thread each").within(1, 9_000),
         Parameter::new("requests", 300, "requests on each connection"),
         Parameter::new("size", 64, "bytes of a request").within(1, 1_000_000),
         Parameter::new("work", 10_000, "rounds of mixing for a request"),
     ],
+    contrast: None,
     run,
 };
 

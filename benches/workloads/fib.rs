@@ -15,16 +15,19 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "fib",
     about: "Fibonacci numbers by fork and join",
     operation: "a thread, forked and joined",
+    scenario: Scenario::CpuBound,
     parameters: &[
         Parameter::new("n", 36, "which Fibonacci number").within(2, 60),
         Parameter::new("cutoff", 20, "smaller ones are computed without threads").within(2, 60),
     ],
+    contrast: None,
     run,
 };
 

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::measurement::Measurement;
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 pub mod blocking;
 pub mod echo;
@@ -36,8 +37,12 @@ pub struct Workload {
     pub about: &'static str,
     /// What one operation is.
     pub operation: &'static str,
+    /// What it is an example of.
+    pub scenario: Scenario,
     /// What can be set about it.
     pub parameters: &'static [Parameter],
+    /// A `key=value` with which the comparison runs it once more, for contrast.
+    pub contrast: Option<&'static str>,
     /// Does it, on the runtime of the calling thread.
     pub run: fn(&Order) -> Result<Measurement, Failure>,
 }
@@ -71,12 +76,23 @@ fn join<T>(handle: JoinHandle<T>) -> Result<T, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters::{Parameters, Weight};
     use std::collections::HashSet;
 
     #[test]
     fn names_are_unique() {
         let names: HashSet<_> = ALL.iter().map(|workload| workload.name).collect();
         assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn contrasts_can_be_set() {
+        for workload in ALL {
+            let mut parameters = Parameters::defaults(workload.parameters, Weight::Light);
+            if let Some(pair) = workload.contrast {
+                parameters.set(pair).unwrap();
+            }
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 use crate::usage;
 
 /// The workload's entry in the list.
@@ -25,11 +26,13 @@ pub static WORKLOAD: Workload = Workload {
     name: "parked",
     about: "very many threads park, are woken and joined",
     operation: "a thread, parked, woken and joined",
+    scenario: Scenario::Parked,
     parameters: &[
         Parameter::new("threads", 100_000, "threads parked at once")
             .on_kernel(10_000)
             .within(1, 1_000_000),
     ],
+    contrast: None,
     run,
 };
 

@@ -15,13 +15,16 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "ping_pong",
     about: "two threads pass a ball over two channels of capacity 1",
     operation: "a round trip",
+    scenario: Scenario::FineGrained,
     parameters: &[Parameter::new("rounds", 300_000, "round trips").on_kernel(30_000)],
+    contrast: None,
     run,
 };
 

@@ -18,16 +18,19 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "primes",
     about: "count primes by trial division, in uneven tasks",
     operation: "a number tested",
+    scenario: Scenario::CpuBound,
     parameters: &[
         Parameter::new("limit", 3_000_000, "count the primes below this").within(2, 50_000_000),
         Parameter::new("tasks", 64, "threads that share the work").within(1, 100_000),
     ],
+    contrast: None,
     run,
 };
 

@@ -16,16 +16,19 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "ring",
     about: "a token goes round a ring of threads and channels",
     operation: "a hop from one thread to the next",
+    scenario: Scenario::FineGrained,
     parameters: &[
         Parameter::new("threads", 500, "threads in the ring").within(2, 100_000),
         Parameter::new("rounds", 600, "rounds that the token makes").on_kernel(60),
     ],
+    contrast: None,
     run,
 };
 

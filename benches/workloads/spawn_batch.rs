@@ -15,13 +15,16 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "spawn_batch",
     about: "start many empty threads, then join them all",
     operation: "a thread, started and joined",
+    scenario: Scenario::ShortLived,
     parameters: &[Parameter::new("threads", 200_000, "threads started at once").on_kernel(10_000)],
+    contrast: None,
     run,
 };
 

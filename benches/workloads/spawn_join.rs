@@ -14,13 +14,16 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "spawn_join",
     about: "start an empty thread and join it, one after the other",
     operation: "a thread, started and joined",
+    scenario: Scenario::ShortLived,
     parameters: &[Parameter::new("threads", 500_000, "threads started in turn").on_kernel(20_000)],
+    contrast: None,
     run,
 };
 

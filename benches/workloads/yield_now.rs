@@ -14,16 +14,19 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
+use crate::scenario::Scenario;
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
     name: "yield",
     about: "a few threads give way to each other",
     operation: "a yield",
+    scenario: Scenario::FineGrained,
     parameters: &[
         Parameter::new("threads", 2, "threads that give way").within(1, 100_000),
         Parameter::new("rounds", 2_000_000, "how often each of them does").on_kernel(200_000),
     ],
+    contrast: None,
     run,
 };
 
