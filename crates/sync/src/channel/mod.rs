@@ -1,1 +1,63 @@
-//! Channels: messages from thread to thread.
+//! Channels: messages from thread to thread, many to many, with the names and the meaning of
+//! `crossbeam-channel`.
+//!
+//! | made by          | `send` waits                        | `recv` waits              |
+//! |------------------|-------------------------------------|---------------------------|
+//! | [`unbounded`]`()`| never                               | while there is no message |
+//! | [`bounded`]`(n)` | while `n` messages are in it        | while there is no message |
+//! | [`bounded`]`(0)` | until a receiver takes the message  | until a sender comes      |
+//!
+//! Messages of one sender arrive in the order in which they were sent, and threads that wait are
+//! served in the order in which they came. When the last [`Sender`] has gone, receivers get what
+//! is left and then an error; when the last [`Receiver`] has gone, what is left is dropped and
+//! senders get their messages back.
+//!
+//! A channel does not know by which model its threads wait: fibers, kernel threads and plain
+//! `std::thread`s may share one. `send`, `recv` and their kin are cancellation points when they
+//! have to wait. No wait allocates; an unbounded channel allocates to grow, and keeps its memory
+//! until it goes.
+//!
+//! ```text
+//!   sender ─┐  receiver ─┐  iter        what users hold; deadlines, cancellation
+//!           └──────┬─────┘
+//!               shared                  one operation: try under the lock, else wait
+//!                state                  who gets what: messages, and the two wait queues
+//!                slot                   the message of a thread that waits, on its stack
+//! ```
+//!
+//! To come: `select!`. It hooks in at `Claimed::first` (`slot.rs`): a selecting thread stands in
+//! several queues at once, so that whoever takes one of its nodes out must first win the thread,
+//! by an exchange of a word that its nodes share; nodes that it does not win it skips.
+
+mod error;
+mod shared;
+mod slot;
+mod state;
+
+// Loom runs the parts above; these dress them for users, and need a whole runtime.
+#[cfg(not(trefoil_loom))]
+mod iter;
+#[cfg(not(trefoil_loom))]
+mod pair;
+#[cfg(not(trefoil_loom))]
+mod receiver;
+#[cfg(not(trefoil_loom))]
+mod sender;
+
+#[cfg(all(test, trefoil_loom))]
+mod loom_models;
+#[cfg(all(test, not(trefoil_loom)))]
+mod stress;
+#[cfg(all(test, not(trefoil_loom)))]
+mod tests;
+
+pub use self::error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+#[cfg(not(trefoil_loom))]
+pub use self::{
+    iter::{IntoIter, Iter, TryIter},
+    pair::{bounded, unbounded},
+    receiver::Receiver,
+    sender::Sender,
+};
