@@ -70,7 +70,9 @@ fn generate(numbers: &Sender<u32>) {
 
 /// Hands on what `prime` does not divide, for as long as somebody listens.
 fn filter(numbers: &Receiver<u32>, passed: &Sender<u32>, prime: u32) {
-    let mut others = numbers.iter().filter(|number| !number.is_multiple_of(prime));
+    let mut others = numbers
+        .iter()
+        .filter(|number| !number.is_multiple_of(prime));
     let _ = others.try_for_each(|number| passed.send(number));
 }
 

@@ -29,6 +29,10 @@ pub struct Builder {
     pub(crate) model: Option<Model>,
     pub(crate) workers: Option<usize>,
     pub(crate) stack_size: Option<usize>,
+    #[cfg_attr(
+        not(any(feature = "kernel", feature = "green", feature = "hybrid")),
+        expect(dead_code, reason = "no runtime is there to be given it")
+    )]
     pub(crate) grace: Option<Duration>,
 }
 
@@ -80,12 +84,12 @@ impl Builder {
     /// ```
     /// use trefoil::{Builder, thread};
     ///
-    /// let runtime = Builder::new().stack_size(1 << 20).build()?;
-    /// let sum = runtime.run(|| {
-    ///     let thread = thread::spawn(|| std::hint::black_box([1_u8; 600 << 10]).len());
-    ///     thread.join().unwrap()
+    /// let runtime = Builder::new().stack_size(4 << 20).build()?;
+    /// let length = runtime.run(|| {
+    ///     let large = thread::spawn(|| std::hint::black_box([1_u8; 1 << 20]).len());
+    ///     large.join().unwrap()
     /// });
-    /// assert_eq!(sum, 600 << 10);
+    /// assert_eq!(length, 1 << 20);
     /// # Ok::<(), trefoil::Error>(())
     /// ```
     pub fn stack_size(self, size: usize) -> Builder {

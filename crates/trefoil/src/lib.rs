@@ -47,6 +47,16 @@
 //! A single thread may have another model than the rest, where both are compiled in: a thread
 //! that computes for long gets a kernel thread of its own by [`thread::Builder::model`].
 //!
+//! # The program's entry
+//!
+//! [`#[trefoil::main]`](main) makes a function's body the main thread of a runtime. On the hybrid
+//! model that is a thread of a worker, so what the function returns must be `Send`: write
+//! `Result<(), Box<dyn Error + Send + Sync>>` for an error of any kind. [`run`] and
+//! [`Runtime::run`] do the same by a call, and give the value back.
+//!
+//! When the main thread has ended, threads that are still alive are cancelled: they unwind out of
+//! the next wait that is a cancellation point.
+//!
 //! # What works together
 //!
 //! Locks, channels, sockets and join handles belong to no model. They work between threads of any
@@ -147,7 +157,12 @@ pub mod __private {
     pub use crate::private::exit_with;
 }
 
-/// The programs of the README are run as tests.
+/// The programs of the documents are run as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../docs/unsafe.md")]
+    struct Unsafe;
+}

@@ -29,10 +29,18 @@ fn sentence(refused: impl FnOnce()) -> String {
 }
 
 #[test]
+fn a_runtime_and_its_error_may_go_to_any_thread() {
+    fn may_go<T: Send + Sync + 'static>() {}
+    may_go::<Builder>();
+    may_go::<Runtime>();
+    may_go::<Error>();
+}
+
+#[test]
 fn run_gives_back_what_the_closure_returns() {
     for model in models() {
-        let words = vec!["what".to_owned(), "was moved in".to_owned()];
-        let text = runtime(model).run(move || words.join(" "));
+        let moved = "what was".to_owned();
+        let text = runtime(model).run(move || moved + " moved in");
         assert_eq!(text, "what was moved in");
     }
 }

@@ -130,7 +130,12 @@ fn an_unknown_model_is_refused_with_what_there_is() {
         "TREFOIL_MODEL is `Green`, which is no thread model: this program has {}",
         listed()
     );
-    assert_refused(&run("nothing", Some("Green")), 101, &sentence);
+    let ended = run("nothing", Some("Green"));
+    assert_refused(&ended, 101, &sentence);
+    assert!(
+        ended.err.contains(file!()),
+        "it names another place: {ended:?}"
+    );
     let sentence = format!("error: {sentence}");
     assert_refused(&run("workers", Some("Green")), 2, &sentence);
 }
