@@ -40,6 +40,26 @@ pub struct Tree {
     pub forks: u64,
 }
 
+impl Tree {
+    /// Computed without a thread.
+    #[must_use]
+    pub fn leaf(n: u64) -> Tree {
+        Tree {
+            value: alone(n),
+            forks: 0,
+        }
+    }
+
+    /// Of two branches, for one of which a thread was forked.
+    #[must_use]
+    pub fn joined(self, other: Tree) -> Tree {
+        Tree {
+            value: self.value + other.value,
+            forks: self.forks + other.forks + 1,
+        }
+    }
+}
+
 fn run(order: &Order) -> Result<Measurement, Failure> {
     let (n, cutoff) = (order.get("n"), order.get("cutoff"));
     let watch = Stopwatch::start();
@@ -52,18 +72,12 @@ fn run(order: &Order) -> Result<Measurement, Failure> {
 
 fn fork(n: u64, cutoff: u64) -> Result<Tree, Failure> {
     if n < cutoff {
-        return Ok(Tree {
-            value: alone(n),
-            forks: 0,
-        });
+        return Ok(Tree::leaf(n));
     }
     let left = thread::spawn(move || fork(n - 1, cutoff));
     let right = fork(n - 2, cutoff)?;
     let left = join(left)??;
-    Ok(Tree {
-        value: left.value + right.value,
-        forks: left.forks + right.forks + 1,
-    })
+    Ok(left.joined(right))
 }
 
 /// The Fibonacci number by the definition, without threads.

@@ -1,0 +1,95 @@
+//! may's coroutines. Its stacks have the size that it gives them by itself.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::thread;
+
+use may::coroutine::{self, Coroutine, JoinHandle};
+use may::go;
+use may::net::{TcpListener, TcpStream};
+use may::sync::mpsc::{self, Receiver, Sender};
+
+use super::shaped::StdShaped;
+use crate::failure::Failure;
+
+pub(super) struct May;
+
+/// It is for the whole process, and only before the first coroutine.
+pub(super) fn configure(workers: usize) {
+    may::config().set_workers(workers);
+}
+
+impl StdShaped for May {
+    type Handle<T: Send + 'static> = JoinHandle<T>;
+    type Thread = Coroutine;
+    type Sender = Sender<u64>;
+    type Receiver = Receiver<u64>;
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        go!(f)
+    }
+
+    fn join<T: Send + 'static>(handle: JoinHandle<T>) -> Result<T, Failure> {
+        handle.join().map_err(Failure::panicked)
+    }
+
+    fn yield_now() {
+        coroutine::yield_now();
+    }
+
+    fn current() -> Coroutine {
+        coroutine::current()
+    }
+
+    fn unpark(thread: &Coroutine) {
+        thread.unpark();
+    }
+
+    fn unpark_handle<T: Send + 'static>(handle: &JoinHandle<T>) {
+        handle.coroutine().unpark();
+    }
+
+    fn park() {
+        coroutine::park();
+    }
+
+    /// It has no bounded channel. With one ball in the game this is the same.
+    fn channel() -> (Sender<u64>, Receiver<u64>) {
+        mpsc::channel()
+    }
+
+    fn send(sender: &Sender<u64>, message: u64) -> Option<()> {
+        sender.send(message).ok()
+    }
+
+    fn recv(receiver: &Receiver<u64>) -> Option<u64> {
+        receiver.recv().ok()
+    }
+
+    fn bind() -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    }
+
+    fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// It has no verb for this: a program takes a kernel thread, and hears from it by a channel.
+    fn block(call: impl FnOnce() -> bool + Send + 'static) -> bool {
+        let (done, result) = mpsc::channel();
+        // A receiver that is gone has panicked, which its join reports.
+        thread::spawn(move || done.send(call()));
+        result.recv().unwrap_or(false)
+    }
+
+    fn enter<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+        May::join(go!(f))
+    }
+}

@@ -1,0 +1,301 @@
+//! The workloads for libraries that are shaped like `std`: their threads are functions that block,
+//! so what differs is only how the verbs are called.
+#![forbid(unsafe_code)]
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::failure::Failure;
+use crate::measurement::{Measurement, Stopwatch};
+use crate::order::Order;
+use crate::usage;
+use crate::workloads::fib::Tree;
+use crate::workloads::{blocking, echo, fib, ping_pong, primes, ring, spawn_join, yield_now};
+
+/// The verbs of such a library. Its type is only a name for them.
+pub(super) trait StdShaped: 'static {
+    type Handle<T: Send + 'static>: Send;
+    type Thread: Send + Sync;
+    type Sender: Send;
+    type Receiver: Send;
+    type Listener: Send;
+    type Stream: Read + Write + Send;
+
+    fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Self::Handle<T>;
+    fn join<T: Send + 'static>(handle: Self::Handle<T>) -> Result<T, Failure>;
+    fn yield_now();
+
+    fn current() -> Self::Thread;
+    fn unpark(thread: &Self::Thread);
+    fn unpark_handle<T: Send + 'static>(handle: &Self::Handle<T>);
+    fn park();
+
+    /// With room for at least one message.
+    fn channel() -> (Self::Sender, Self::Receiver);
+    fn send(sender: &Self::Sender, message: u64) -> Option<()>;
+    fn recv(receiver: &Self::Receiver) -> Option<u64>;
+
+    /// On a free port of the loopback interface.
+    fn bind() -> io::Result<(Self::Listener, SocketAddr)>;
+    /// The stream sends each write at once.
+    fn accept(listener: &Self::Listener) -> io::Result<Self::Stream>;
+
+    /// Makes a call that blocks its OS thread, as this library would have it made.
+    fn block(call: impl FnOnce() -> bool + Send + 'static) -> bool;
+    /// Runs `f` as a thread of this library.
+    fn enter<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure>;
+}
+
+pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measurement, Failure> {
+    let threads: fn(&Order) -> Result<Measurement, Failure> = match workload {
+        "spawn_join" => spawn_join::<L>,
+        "spawn_batch" => spawn_batch::<L>,
+        "yield" => yield_now::<L>,
+        "ping_pong" => ping_pong::<L>,
+        "ring" => ring::<L>,
+        "primes" => primes::<L>,
+        "fib" => fib::<L>,
+        "blocking" => blocking::<L>,
+        "parked" => parked::<L>,
+        // Its driver blocks, so it is no thread of the library.
+        "echo" | "echo_compute" => return serve::<L>(workload, order),
+        other => return Err(super::unknown(other)),
+    };
+    let order = order.clone();
+    L::enter(move || threads(&order))?
+}
+
+fn spawn_join<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let threads = order.get("threads");
+    let mut sum = 0;
+    let watch = Stopwatch::start();
+    for number in 0..threads {
+        sum += L::join(L::spawn(move || number))?;
+    }
+    let measurement = watch.stop(threads);
+    spawn_join::check(threads, sum)?;
+    Ok(measurement)
+}
+
+fn spawn_batch<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let threads = order.get("threads");
+    let watch = Stopwatch::start();
+    let handles: Vec<_> = (0..threads)
+        .map(|number| L::spawn(move || number))
+        .collect();
+    let sum = sum::<L>(handles)?;
+    let measurement = watch.stop(threads);
+    spawn_join::check(threads, sum)?;
+    Ok(measurement)
+}
+
+/// Joins all, and adds up their results.
+fn sum<L: StdShaped>(handles: Vec<L::Handle<u64>>) -> Result<u64, Failure> {
+    handles.into_iter().map(L::join).sum()
+}
+
+fn yield_now<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
+    let give_way = move || {
+        let mut returned = 0;
+        for _ in 0..rounds {
+            L::yield_now();
+            returned += 1;
+        }
+        returned
+    };
+    let watch = Stopwatch::start();
+    let handles = (0..threads).map(|_| L::spawn(give_way)).collect();
+    let returned = sum::<L>(handles)?;
+    let measurement = watch.stop(threads * rounds);
+    yield_now::check(threads, rounds, returned)?;
+    Ok(measurement)
+}
+
+fn ping_pong<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let rounds = order.get("rounds");
+    let watch = Stopwatch::start();
+    let (to_pong, from_ping) = L::channel();
+    let (to_ping, from_pong) = L::channel();
+    let ping = L::spawn(move || lead::<L>(rounds, &to_pong, &from_pong));
+    let pong = L::spawn(move || pass_on::<L>(rounds, &from_ping, &to_ping));
+    let ball = L::join(ping)?.ok_or(Failure::Disconnected)?;
+    L::join(pong)?.ok_or(Failure::Disconnected)?;
+    let measurement = watch.stop(rounds);
+    ping_pong::check(rounds, ball)?;
+    Ok(measurement)
+}
+
+fn ring<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
+    let watch = Stopwatch::start();
+    let (to_first, mut incoming) = L::channel();
+    let mut handles = Vec::new();
+    for _ in 1..threads {
+        let (out, next) = L::channel();
+        let from = std::mem::replace(&mut incoming, next);
+        handles.push(L::spawn(move || pass_on::<L>(rounds, &from, &out)));
+    }
+    let first = L::spawn(move || lead::<L>(rounds, &to_first, &incoming));
+    let token = L::join(first)?.ok_or(Failure::Disconnected)?;
+    for handle in handles {
+        L::join(handle)?.ok_or(Failure::Disconnected)?;
+    }
+    let measurement = watch.stop(threads * rounds);
+    ring::check(threads, rounds, token)?;
+    Ok(measurement)
+}
+
+fn lead<L: StdShaped>(rounds: u64, out: &L::Sender, incoming: &L::Receiver) -> Option<u64> {
+    let mut token = 0;
+    for _ in 0..rounds {
+        L::send(out, token + 1)?;
+        token = L::recv(incoming)?;
+    }
+    Some(token)
+}
+
+fn pass_on<L: StdShaped>(rounds: u64, incoming: &L::Receiver, out: &L::Sender) -> Option<()> {
+    for _ in 0..rounds {
+        let token = L::recv(incoming)?;
+        L::send(out, token + 1)?;
+    }
+    Some(())
+}
+
+fn primes<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let (limit, tasks) = (order.get("limit"), order.get("tasks"));
+    let watch = Stopwatch::start();
+    let handles = primes::chunks(limit, tasks)
+        .map(|chunk| L::spawn(move || primes::count(chunk)))
+        .collect();
+    let primes = sum::<L>(handles)?;
+    let measurement = watch.stop(limit);
+    primes::check(limit, primes)?;
+    Ok(measurement)
+}
+
+fn fib<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let (n, cutoff) = (order.get("n"), order.get("cutoff"));
+    let watch = Stopwatch::start();
+    let tree = fork::<L>(n, cutoff)?;
+    let measurement = watch.stop(tree.forks.max(1));
+    fib::check(n, cutoff, tree)?;
+    Ok(measurement)
+}
+
+fn fork<L: StdShaped>(n: u64, cutoff: u64) -> Result<Tree, Failure> {
+    if n < cutoff {
+        return Ok(Tree::leaf(n));
+    }
+    let left = L::spawn(move || fork::<L>(n - 1, cutoff));
+    let right = fork::<L>(n - 2, cutoff)?;
+    let left = L::join(left)??;
+    Ok(left.joined(right))
+}
+
+fn blocking<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let calls = order.get("calls");
+    let is_direct = order.get("direct") == 1;
+    let duration = blocking::duration(order);
+    let call = move || blocking::call(duration);
+    let watch = Stopwatch::start();
+    let handles = (0..calls)
+        .map(|_| {
+            L::spawn(move || {
+                u64::from(match is_direct {
+                    true => call(),
+                    false => L::block(call),
+                })
+            })
+        })
+        .collect();
+    let complete = sum::<L>(handles)?;
+    let measurement = watch.stop(calls);
+    blocking::check(calls, complete)?;
+    Ok(measurement)
+}
+
+/// Where the threads of `parked` wait, as in that workload.
+struct Gate<L: StdShaped> {
+    threads: u64,
+    arrived: AtomicU64,
+    open: AtomicBool,
+    keeper: L::Thread,
+}
+
+impl<L: StdShaped> Gate<L> {
+    fn pass(&self) {
+        // Release: pairs with `wait_for_all`.
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            L::unpark(&self.keeper);
+        }
+        // Acquire: pairs with the store in `parked`.
+        while !self.open.load(Ordering::Acquire) {
+            L::park();
+        }
+    }
+
+    fn wait_for_all(&self) {
+        // Acquire: pairs with `pass`.
+        while self.arrived.load(Ordering::Acquire) < self.threads {
+            L::park();
+        }
+    }
+}
+
+fn parked<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let threads = order.get("threads");
+    let gate = Arc::new(Gate::<L> {
+        threads,
+        arrived: AtomicU64::new(0),
+        open: AtomicBool::new(false),
+        keeper: L::current(),
+    });
+    let before = usage::resident();
+    let watch = Stopwatch::start();
+    let arrive = |number| {
+        let gate = Arc::clone(&gate);
+        L::spawn(move || {
+            gate.pass();
+            number
+        })
+    };
+    let handles: Vec<_> = (0..threads).map(arrive).collect();
+    gate.wait_for_all();
+    let resident = usage::resident().saturating_sub(before);
+    // Release: pairs with `Gate::pass`.
+    gate.open.store(true, Ordering::Release);
+    handles.iter().for_each(L::unpark_handle);
+    let sum = sum::<L>(handles)?;
+    let measurement = watch.stop(threads);
+    spawn_join::check(threads, sum)?;
+    Ok(Measurement {
+        resident: Some(resident),
+        ..measurement
+    })
+}
+
+/// The thread of a connection.
+type Handler<L> = <L as StdShaped>::Handle<io::Result<u64>>;
+
+fn serve<L: StdShaped>(workload: &str, order: &Order) -> Result<Measurement, Failure> {
+    let plan = super::echo::plan(workload, order);
+    let (listener, address) = L::bind().map_err(Failure::io("bind"))?;
+    let accept_one = move |_| {
+        let mut stream = L::accept(&listener)?;
+        Ok(L::spawn(move || echo::answer_all(&mut stream, plan)))
+    };
+    let acceptor = L::spawn(move || {
+        let handlers: io::Result<Vec<_>> = (0..plan.connections).map(accept_one).collect();
+        handlers
+    });
+    let accepted = || L::join(acceptor)?.map_err(Failure::io("accept"));
+    let ended = |handlers: Vec<Handler<L>>| {
+        let served = |handler: Handler<L>| L::join(handler)?.map_err(Failure::io("answer"));
+        handlers.into_iter().map(served).sum()
+    };
+    super::echo::drive(order, plan, address, accepted, ended)
+}

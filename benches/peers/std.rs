@@ -1,0 +1,82 @@
+//! Kernel threads as the standard library has them: a new one for each `spawn`.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, JoinHandle, Thread};
+
+use super::shaped::StdShaped;
+use crate::failure::Failure;
+
+pub(super) struct Std;
+
+impl StdShaped for Std {
+    type Handle<T: Send + 'static> = JoinHandle<T>;
+    type Thread = Thread;
+    type Sender = SyncSender<u64>;
+    type Receiver = Receiver<u64>;
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        thread::spawn(f)
+    }
+
+    fn join<T: Send + 'static>(handle: JoinHandle<T>) -> Result<T, Failure> {
+        handle.join().map_err(Failure::panicked)
+    }
+
+    fn yield_now() {
+        thread::yield_now();
+    }
+
+    fn current() -> Thread {
+        thread::current()
+    }
+
+    fn unpark(thread: &Thread) {
+        thread.unpark();
+    }
+
+    fn unpark_handle<T: Send + 'static>(handle: &JoinHandle<T>) {
+        handle.thread().unpark();
+    }
+
+    fn park() {
+        thread::park();
+    }
+
+    fn channel() -> (SyncSender<u64>, Receiver<u64>) {
+        mpsc::sync_channel(1)
+    }
+
+    fn send(sender: &SyncSender<u64>, message: u64) -> Option<()> {
+        sender.send(message).ok()
+    }
+
+    fn recv(receiver: &Receiver<u64>) -> Option<u64> {
+        receiver.recv().ok()
+    }
+
+    fn bind() -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    }
+
+    fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// A kernel thread may block.
+    fn block(call: impl FnOnce() -> bool + Send + 'static) -> bool {
+        call()
+    }
+
+    fn enter<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+        Ok(f())
+    }
+}

@@ -1,0 +1,333 @@
+//! tokio's tasks, on its multi-thread runtime, or on its current-thread runtime where one worker
+//! is asked for. The workload itself is a task too: it would otherwise run outside the workers,
+//! and each of its wake-ups would be one across OS threads.
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::{self, JoinHandle};
+
+use crate::client::Plan;
+use crate::failure::Failure;
+use crate::measurement::{Measurement, Stopwatch};
+use crate::order::Order;
+use crate::usage;
+use crate::workloads::echo_compute::digest;
+use crate::workloads::fib::Tree;
+use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
+
+type Outcome = Result<Measurement, Failure>;
+
+pub(super) fn run(workload: &str, order: &Order, workers: usize) -> Outcome {
+    let runtime = runtime(workers).map_err(Failure::io("build tokio's runtime"))?;
+    let order = order.clone();
+    let workload = workload.to_string();
+    runtime.block_on(async move { joined(tokio::spawn(perform(workload, order))).await? })
+}
+
+fn runtime(workers: usize) -> io::Result<Runtime> {
+    let mut builder = match workers {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(workers).enable_io().build()
+}
+
+async fn perform(workload: String, order: Order) -> Outcome {
+    match workload.as_str() {
+        "spawn_join" => spawn_join(&order).await,
+        "spawn_batch" => spawn_batch(&order).await,
+        "yield" => yield_now(&order).await,
+        "ping_pong" => ping_pong(&order).await,
+        "ring" => ring(&order).await,
+        "primes" => primes(&order).await,
+        "fib" => fib(&order).await,
+        "blocking" => blocking(&order).await,
+        "parked" => parked(&order).await,
+        "echo" | "echo_compute" => serve(&workload, order).await,
+        other => Err(super::unknown(other)),
+    }
+}
+
+async fn joined<T>(handle: JoinHandle<T>) -> Result<T, Failure> {
+    handle.await.map_err(|error| match error.try_into_panic() {
+        Ok(payload) => Failure::panicked(payload),
+        Err(cancelled) => Failure::Panicked(cancelled.to_string()),
+    })
+}
+
+/// Joins all, and adds up their results.
+async fn sum(handles: Vec<JoinHandle<u64>>) -> Result<u64, Failure> {
+    let mut sum = 0;
+    for handle in handles {
+        sum += joined(handle).await?;
+    }
+    Ok(sum)
+}
+
+async fn spawn_join(order: &Order) -> Outcome {
+    let threads = order.get("threads");
+    let mut sum = 0;
+    let watch = Stopwatch::start();
+    for number in 0..threads {
+        sum += joined(tokio::spawn(async move { number })).await?;
+    }
+    let measurement = watch.stop(threads);
+    spawn_join::check(threads, sum)?;
+    Ok(measurement)
+}
+
+async fn spawn_batch(order: &Order) -> Outcome {
+    let threads = order.get("threads");
+    let watch = Stopwatch::start();
+    let handles = (0..threads).map(|number| tokio::spawn(async move { number }));
+    let sum = sum(handles.collect()).await?;
+    let measurement = watch.stop(threads);
+    spawn_join::check(threads, sum)?;
+    Ok(measurement)
+}
+
+async fn yield_now(order: &Order) -> Outcome {
+    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
+    let give_way = move || async move {
+        let mut returned = 0;
+        for _ in 0..rounds {
+            task::yield_now().await;
+            returned += 1;
+        }
+        returned
+    };
+    let watch = Stopwatch::start();
+    let handles = (0..threads).map(|_| tokio::spawn(give_way())).collect();
+    let returned = sum(handles).await?;
+    let measurement = watch.stop(threads * rounds);
+    yield_now::check(threads, rounds, returned)?;
+    Ok(measurement)
+}
+
+async fn ping_pong(order: &Order) -> Outcome {
+    let rounds = order.get("rounds");
+    let watch = Stopwatch::start();
+    let (to_pong, from_ping) = mpsc::channel(1);
+    let (to_ping, from_pong) = mpsc::channel(1);
+    let ping = tokio::spawn(lead(rounds, to_pong, from_pong));
+    let pong = tokio::spawn(pass_on(rounds, from_ping, to_ping));
+    let ball = joined(ping).await?.ok_or(Failure::Disconnected)?;
+    joined(pong).await?.ok_or(Failure::Disconnected)?;
+    let measurement = watch.stop(rounds);
+    ping_pong::check(rounds, ball)?;
+    Ok(measurement)
+}
+
+async fn ring(order: &Order) -> Outcome {
+    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
+    let watch = Stopwatch::start();
+    let (to_first, mut incoming) = mpsc::channel(1);
+    let mut handles = Vec::new();
+    for _ in 1..threads {
+        let (out, next) = mpsc::channel(1);
+        let from = std::mem::replace(&mut incoming, next);
+        handles.push(tokio::spawn(pass_on(rounds, from, out)));
+    }
+    let first = tokio::spawn(lead(rounds, to_first, incoming));
+    let token = joined(first).await?.ok_or(Failure::Disconnected)?;
+    for handle in handles {
+        joined(handle).await?.ok_or(Failure::Disconnected)?;
+    }
+    let measurement = watch.stop(threads * rounds);
+    ring::check(threads, rounds, token)?;
+    Ok(measurement)
+}
+
+async fn lead(rounds: u64, out: Sender<u64>, mut incoming: Receiver<u64>) -> Option<u64> {
+    let mut token = 0;
+    for _ in 0..rounds {
+        out.send(token + 1).await.ok()?;
+        token = incoming.recv().await?;
+    }
+    Some(token)
+}
+
+async fn pass_on(rounds: u64, mut incoming: Receiver<u64>, out: Sender<u64>) -> Option<()> {
+    for _ in 0..rounds {
+        let token = incoming.recv().await?;
+        out.send(token + 1).await.ok()?;
+    }
+    Some(())
+}
+
+async fn primes(order: &Order) -> Outcome {
+    let (limit, tasks) = (order.get("limit"), order.get("tasks"));
+    let watch = Stopwatch::start();
+    let handles = primes::chunks(limit, tasks)
+        .map(|chunk| tokio::spawn(async move { primes::count(chunk) }))
+        .collect();
+    let primes = sum(handles).await?;
+    let measurement = watch.stop(limit);
+    primes::check(limit, primes)?;
+    Ok(measurement)
+}
+
+async fn fib(order: &Order) -> Outcome {
+    let (n, cutoff) = (order.get("n"), order.get("cutoff"));
+    let watch = Stopwatch::start();
+    let tree = fork(n, cutoff).await?;
+    let measurement = watch.stop(tree.forks.max(1));
+    fib::check(n, cutoff, tree)?;
+    Ok(measurement)
+}
+
+/// An async function that calls itself needs a box for each call.
+fn fork(n: u64, cutoff: u64) -> Pin<Box<dyn Future<Output = Result<Tree, Failure>> + Send>> {
+    Box::pin(async move {
+        if n < cutoff {
+            return Ok(Tree::leaf(n));
+        }
+        let left = tokio::spawn(fork(n - 1, cutoff));
+        let right = fork(n - 2, cutoff).await?;
+        let left = joined(left).await??;
+        Ok(left.joined(right))
+    })
+}
+
+async fn blocking(order: &Order) -> Outcome {
+    let calls = order.get("calls");
+    let is_direct = order.get("direct") == 1;
+    let duration = blocking::duration(order);
+    let call = move || u64::from(blocking::call(duration));
+    let watch = Stopwatch::start();
+    let handles = (0..calls)
+        .map(|_| match is_direct {
+            true => tokio::spawn(async move { call() }),
+            false => task::spawn_blocking(call),
+        })
+        .collect();
+    let complete = sum(handles).await?;
+    let measurement = watch.stop(calls);
+    blocking::check(calls, complete)?;
+    Ok(measurement)
+}
+
+/// Where the tasks of `parked` wait: for a permit each, of which there are none at first.
+struct Gate {
+    threads: u64,
+    arrived: AtomicU64,
+    all: Notify,
+    permits: Semaphore,
+}
+
+impl Gate {
+    async fn pass(&self) {
+        // The notification orders what comes after it.
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.all.notify_one();
+        }
+        // It is never closed.
+        let permit = self.permits.acquire().await;
+        permit.expect("the gate stands").forget();
+    }
+}
+
+async fn parked(order: &Order) -> Outcome {
+    let threads = order.get("threads");
+    let gate = Arc::new(Gate {
+        threads,
+        arrived: AtomicU64::new(0),
+        all: Notify::new(),
+        permits: Semaphore::new(0),
+    });
+    let before = usage::resident();
+    let watch = Stopwatch::start();
+    let arrive = |number| {
+        let gate = Arc::clone(&gate);
+        tokio::spawn(async move {
+            gate.pass().await;
+            number
+        })
+    };
+    let handles = (0..threads).map(arrive).collect();
+    gate.all.notified().await;
+    let resident = usage::resident().saturating_sub(before);
+    gate.permits.add_permits(threads as usize);
+    let sum = sum(handles).await?;
+    let measurement = watch.stop(threads);
+    spawn_join::check(threads, sum)?;
+    Ok(Measurement {
+        resident: Some(resident),
+        ..measurement
+    })
+}
+
+type Handler = JoinHandle<io::Result<u64>>;
+
+async fn serve(workload: &str, order: Order) -> Outcome {
+    let plan = super::echo::plan(workload, &order);
+    let listener = TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.map_err(Failure::io("bind"))?;
+    let address = listener.local_addr().map_err(Failure::io("bind"))?;
+    let acceptor = tokio::spawn(accept(listener, plan));
+    let handle = Handle::current();
+    let accepted = async { joined(acceptor).await?.map_err(Failure::io("accept")) };
+    let driver = task::spawn_blocking(move || {
+        let accepted = || handle.block_on(accepted);
+        let ended = |handlers| handle.block_on(served(handlers));
+        super::echo::drive(&order, plan, address, accepted, ended)
+    });
+    joined(driver).await?
+}
+
+async fn accept(listener: TcpListener, plan: Plan) -> io::Result<Vec<Handler>> {
+    let mut handlers = Vec::new();
+    for _ in 0..plan.connections {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        handlers.push(tokio::spawn(answer_all(stream, plan)));
+    }
+    Ok(handlers)
+}
+
+async fn served(handlers: Vec<Handler>) -> Result<u64, Failure> {
+    let mut served = 0;
+    for handler in handlers {
+        served += joined(handler).await?.map_err(Failure::io("answer"))?;
+    }
+    Ok(served)
+}
+
+async fn answer_all(mut stream: TcpStream, plan: Plan) -> io::Result<u64> {
+    let mut request = vec![0; plan.size as usize];
+    let mut served = 0;
+    while read_request(&mut stream, &mut request).await? {
+        match plan.work {
+            0 => stream.write_all(&request).await?,
+            work => {
+                let digest = digest(&request, work);
+                stream.write_all(&digest.to_le_bytes()).await?;
+            }
+        }
+        served += 1;
+    }
+    Ok(served)
+}
+
+/// `false`: there is no further request.
+async fn read_request(stream: &mut TcpStream, request: &mut [u8]) -> io::Result<bool> {
+    let mut received = 0;
+    while received < request.len() {
+        match stream.read(&mut request[received..]).await? {
+            0 if received == 0 => return Ok(false),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => received += count,
+        }
+    }
+    Ok(true)
+}

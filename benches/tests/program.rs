@@ -1,0 +1,138 @@
+//! The program as a whole: what it prints, and with which code it exits.
+#![forbid(unsafe_code)]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use trefoil_bench::contender::Contender;
+use trefoil_bench::workloads;
+
+/// Sizes that take no time.
+const TINY: &[(&str, &[&str])] = &[
+    ("spawn_join", &["threads=50"]),
+    ("spawn_batch", &["threads=50"]),
+    ("yield", &["threads=3", "rounds=50"]),
+    ("ping_pong", &["rounds=50"]),
+    ("ring", &["threads=10", "rounds=10"]),
+    ("primes", &["limit=2000"]),
+    ("fib", &["n=12", "cutoff=6"]),
+    ("echo", &["connections=4", "requests=10"]),
+    ("echo_compute", &["connections=4", "requests=10", "work=100"]),
+    ("blocking", &["calls=4", "milliseconds=1"]),
+    ("parked", &["threads=50"]),
+];
+
+fn bench(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_trefoil-bench");
+    let output = Command::new(program).args(arguments).output();
+    output.expect("the program can be started")
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Runs a workload with tiny sizes, and reads what it says.
+fn run(workload: &str, contender: Contender, more: &[&str]) -> Value {
+    let (_, sizes) = TINY.iter().find(|(name, _)| *name == workload).unwrap();
+    let sizes = sizes.iter().flat_map(|pair| ["--set", *pair]);
+    let mut arguments = vec!["run", workload, "--runtime", contender.name(), "--json"];
+    arguments.extend(sizes);
+    arguments.extend(more);
+    let output = bench(&arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 1);
+    serde_json::from_str(stdout(&output)).unwrap()
+}
+
+#[test]
+fn every_workload_runs_on_every_runtime() {
+    for workload in workloads::ALL {
+        for contender in Contender::available() {
+            let record = run(workload.name, contender, &[]);
+            assert_eq!(record["runtime"], contender.name());
+            assert_eq!(record["workload"], workload.name);
+            assert_eq!(record["params"].as_object().unwrap().len(), workload.parameters.len());
+            for field in ["ops", "seconds", "ns_per_op"] {
+                assert!(record[field].as_f64().unwrap() > 0.0, "{field} in {record}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_worker_is_enough_for_everybody() {
+    for contender in Contender::available() {
+        for workload in ["ping_pong", "echo", "blocking"] {
+            run(workload, contender, &["--workers", "1"]);
+        }
+    }
+}
+
+#[test]
+fn calls_can_be_made_directly() {
+    for contender in Contender::available() {
+        let record = run("blocking", contender, &["--set", "direct=1"]);
+        assert_eq!(record["params"]["direct"], 1);
+    }
+}
+
+#[test]
+fn the_list_names_all_workloads() {
+    let output = bench(&["list"]);
+    assert!(output.status.success());
+    for workload in workloads::ALL {
+        let mut lines = stdout(&output).lines();
+        assert!(lines.any(|line| line.split_whitespace().next() == Some(workload.name)));
+    }
+}
+
+#[test]
+fn what_there_is_not_is_refused_with_exit_code_2() {
+    let refused: &[(&[&str], &str)] = &[
+        (&["run", "fob", "--model", "green"], "spawn_join"),
+        (&["run", "fib", "--model", "blue"], "hybrid"),
+        (&["run", "fib"], "--model"),
+        (&["run", "fib", "--model", "green", "--set", "m=1"], "there is n, cutoff"),
+        (&["run", "fib", "--model", "green", "--set", "n=many"], "whole number"),
+        (&["run", "fib", "--model", "green", "--set", "n=61"], "from 2 to 60"),
+        (&["run", "fib", "--model", "green", "--set", "n"], "key=value"),
+        (&["run", "fib", "--model", "green", "--workers", "0"], "1 to 1024"),
+        (&["run", "fib", "--runtime", "go"], "kernel, green and hybrid"),
+        (&["--rounds", "0"], "--rounds"),
+        (&["measure"], "measure"),
+    ];
+    for (arguments, sentence) in refused {
+        let output = bench(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn a_client_without_a_server_is_a_failure_with_exit_code_1() {
+    let sizes = ["--connections=1", "--requests=1", "--size=1", "--work=0"];
+    // Nobody listens on port 1.
+    let output = bench(&[&["client", "--address", "127.0.0.1:1"], &sizes[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("error: client"), "{}", stderr(&output));
+}
+
+#[test]
+fn results_that_cannot_be_written_are_refused_before_anything_is_measured() {
+    let output = bench(&["--output", "/no/such/folder/results.json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--output"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_run_can_be_read_by_people() {
+    let output = bench(&["run", "fib", "--model", "green", "--set", "n=20"]);
+    let text = stdout(&output);
+    assert!(text.contains("n=20 cutoff=20") && text.contains("per op"), "{text}");
+}
