@@ -16,7 +16,11 @@ use trefoil_bench::workloads::{self, Workload};
 /// Without a command it runs all workloads on all models, prints a table, and writes the results
 /// to a file.
 #[derive(Debug, Parser)]
-#[command(name = "trefoil-bench", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "trefoil-bench",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) compare: Compare,

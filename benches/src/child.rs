@@ -31,7 +31,13 @@ pub(crate) struct Job<'a> {
 pub(crate) fn measure(job: &Job<'_>) -> Result<Record, String> {
     let mut command = Command::new(job.program);
     command
-        .args(["run", job.workload, "--runtime", job.contender.name(), "--json"])
+        .args([
+            "run",
+            job.workload,
+            "--runtime",
+            job.contender.name(),
+            "--json",
+        ])
         .args(job.setting.map(|pair| format!("--set={pair}")));
     let text = output_of(&mut command, LIMIT)?;
     Record::from_line(text.trim_end()).map_err(|error| format!("it printed no record: {error}"))
@@ -52,7 +58,9 @@ fn output_of(command: &mut Command, limit: Duration) -> Result<String, String> {
     if end.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
         return Err(stop(process, limit));
     }
-    let status = process.wait().map_err(|error| format!("cannot wait: {error}"))?;
+    let status = process
+        .wait()
+        .map_err(|error| format!("cannot wait: {error}"))?;
     let (output, errors) = (text(output), text(errors));
     match status.success() {
         true => Ok(output),
@@ -90,9 +98,14 @@ fn text(reader: JoinHandle<Vec<u8>>) -> String {
 
 /// The line in which the program says why it failed, else the last one.
 fn reason(errors: &str) -> Option<String> {
-    let lines = || errors.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = || {
+        errors
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+    };
     let said = lines().find_map(|line| line.strip_prefix("error: "));
-    said.or_else(|| lines().last()).map(Into::into)
+    said.or_else(|| lines().next_back()).map(Into::into)
 }
 
 #[cfg(test)]
@@ -111,7 +124,10 @@ mod tests {
 
     #[test]
     fn failure_gives_the_reason() {
-        let failed = shell("echo noise >&2; echo 'error: wrong result' >&2; exit 1", LIMIT);
+        let failed = shell(
+            "echo noise >&2; echo 'error: wrong result' >&2; exit 1",
+            LIMIT,
+        );
         assert_eq!(failed.unwrap_err(), "wrong result");
         assert_eq!(shell("echo last >&2; exit 1", LIMIT).unwrap_err(), "last");
         assert!(shell("exit 3", LIMIT).unwrap_err().contains('3'));

@@ -252,9 +252,6 @@ mod tests {
             elapsed: Duration::ZERO,
             rows: vec![row],
         };
-        assert_eq!(
-            comparison.failures(),
-            ["spawn_join on green: wrong result"]
-        );
+        assert_eq!(comparison.failures(), ["spawn_join on green: wrong result"]);
     }
 }

@@ -101,10 +101,7 @@ mod tests {
     fn only_another_value_is_a_failure() {
         assert!(Failure::unless_equal("sum", 3, 3).is_ok());
         let failure = Failure::unless_equal("sum", 3, 4).unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            "wrong result: sum is 4 and must be 3"
-        );
+        assert_eq!(failure.to_string(), "wrong result: sum is 4 and must be 3");
     }
 
     #[test]
@@ -112,7 +109,15 @@ mod tests {
         let literal = std::panic::catch_unwind(|| panic!("literal")).unwrap_err();
         let formatted = std::panic::catch_unwind(|| panic!("number {}", 7)).unwrap_err();
         assert!(Failure::panicked(literal).to_string().ends_with("literal"));
-        assert!(Failure::panicked(formatted).to_string().ends_with("number 7"));
-        assert!(Failure::panicked(Box::new(7)).to_string().contains("no text"));
+        assert!(
+            Failure::panicked(formatted)
+                .to_string()
+                .ends_with("number 7")
+        );
+        assert!(
+            Failure::panicked(Box::new(7))
+                .to_string()
+                .contains("no text")
+        );
     }
 }

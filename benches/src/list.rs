@@ -45,7 +45,10 @@ mod tests {
             .skip(1)
             .filter_map(|line| line.split(' ').next())
             .collect();
-        let names: Vec<_> = workloads::ALL.iter().map(|workload| workload.name).collect();
+        let names: Vec<_> = workloads::ALL
+            .iter()
+            .map(|workload| workload.name)
+            .collect();
         assert_eq!(words, names);
     }
 

@@ -34,7 +34,9 @@ impl Machine {
 
 /// The first line `model name : …`.
 fn model_name(cpuinfo: &str) -> Option<String> {
-    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
+    let line = cpuinfo
+        .lines()
+        .find(|line| line.starts_with("model name"))?;
     let (_, name) = line.split_once(':')?;
     Some(name.trim().into())
 }
@@ -42,7 +44,9 @@ fn model_name(cpuinfo: &str) -> Option<String> {
 /// The present day and minute, as `2026-11-24 12:30 UTC`.
 pub(crate) fn now() -> String {
     // A clock that stands before 1970 is wrong anyway.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     date(since.as_secs())
 }
 
@@ -63,7 +67,10 @@ fn date(seconds: u64) -> String {
         month += 1;
     }
     let (hour, minute) = (minutes / 60, minutes % 60);
-    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02} UTC", days + 1)
+    format!(
+        "{year}-{month:02}-{:02} {hour:02}:{minute:02} UTC",
+        days + 1
+    )
 }
 
 fn days_of(year: u64) -> u64 {

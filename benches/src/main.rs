@@ -67,7 +67,10 @@ fn main() -> ExitCode {
 /// Prints to standard output. A reader that has heard enough and gone is no problem.
 fn print(text: &str) -> Result<(), Problem> {
     let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Problem::Failed(format!("cannot print: {error}")))
         }

@@ -27,7 +27,8 @@ impl Progress {
 
     /// Says what runs now.
     pub(crate) fn begin(&self, round: u64, case: &str, contender: Contender) {
-        self.0.set_message(format!("round {round}: {case} on {contender}"));
+        self.0
+            .set_message(format!("round {round}: {case} on {contender}"));
     }
 
     /// One run has ended.

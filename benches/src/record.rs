@@ -43,12 +43,7 @@ pub struct Record {
 impl Record {
     /// The record of a run of this process.
     #[must_use]
-    pub fn new(
-        contender: Contender,
-        workload: &str,
-        parameters: &Parameters,
-        run: Run,
-    ) -> Record {
+    pub fn new(contender: Contender, workload: &str, parameters: &Parameters, run: Run) -> Record {
         let measurement = run.measurement;
         let seconds = measurement.elapsed.as_secs_f64();
         let cpu_seconds = measurement.cpu.as_secs_f64();

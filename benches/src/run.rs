@@ -71,13 +71,10 @@ fn on_model(
 }
 
 /// A panic of the workload's first thread is a failure like that of any other.
-fn caught(
-    run: impl FnOnce() -> Result<Measurement, Failure>,
-) -> Result<Measurement, Failure> {
+fn caught(run: impl FnOnce() -> Result<Measurement, Failure>) -> Result<Measurement, Failure> {
     // Nothing of what the closure has used is looked at after a panic.
-    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        Err(Failure::panicked(payload))
-    })
+    panic::catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|payload| Err(Failure::panicked(payload)))
 }
 
 /// How many processors this process may use.
@@ -116,7 +113,10 @@ mod tests {
         let wrong = workload(|_| Err(Failure::unless_equal("the sum", 1, 2).unwrap_err()));
         for model in Model::ALL {
             let run = run(wrong, Contender::Model(model), None, order());
-            assert!(matches!(run, Err(Failure::Wrong { .. })), "{model}: {run:?}");
+            assert!(
+                matches!(run, Err(Failure::Wrong { .. })),
+                "{model}: {run:?}"
+            );
         }
     }
 
@@ -125,7 +125,10 @@ mod tests {
         let panics = workload(|_| panic!("out of luck"));
         for model in Model::ALL {
             let failure = run(panics, Contender::Model(model), None, order()).unwrap_err();
-            assert!(failure.to_string().contains("out of luck"), "{model}: {failure}");
+            assert!(
+                failure.to_string().contains("out of luck"),
+                "{model}: {failure}"
+            );
         }
     }
 

@@ -53,13 +53,25 @@ fn described(workload: &Workload, parameters: &Parameters, record: &Record) -> S
     let mut line = |name: &str, value: String| {
         writeln!(text, "{name:<10}{value}").expect("a string takes everything");
     };
-    line("workload", format!("{}: {}", record.workload, workload.about));
-    line("runtime", format!("{}, {} workers", record.runtime, record.workers));
+    line(
+        "workload",
+        format!("{}: {}", record.workload, workload.about),
+    );
+    line(
+        "runtime",
+        format!("{}, {} workers", record.runtime, record.workers),
+    );
     line("params", parameters.to_string());
-    line("ops", format!("{} (one is {})", record.ops, workload.operation));
+    line(
+        "ops",
+        format!("{} (one is {})", record.ops, workload.operation),
+    );
     line("time", units::seconds(record.seconds));
     line("per op", units::nanoseconds(record.ns_per_op));
-    line("CPU", format!("{} per op", units::nanoseconds(record.cpu_ns_per_op)));
+    line(
+        "CPU",
+        format!("{} per op", units::nanoseconds(record.cpu_ns_per_op)),
+    );
     line("peak", units::bytes(record.peak_bytes as f64));
     if let Some(bytes) = record.resident_bytes {
         let each = bytes as f64 / record.ops as f64;

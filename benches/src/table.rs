@@ -20,7 +20,11 @@ pub(crate) fn draw(comparison: &Comparison) -> String {
     writeln!(text, "{table}\n{}", summary(&comparison.rows)).expect("a string takes everything");
     text.extend(comparison.rows.iter().filter_map(cpu_per_request));
     text.extend(comparison.rows.iter().filter_map(memory_per_thread));
-    text.extend(failures.iter().map(|failure| format!("failed    {failure}\n")));
+    text.extend(
+        failures
+            .iter()
+            .map(|failure| format!("failed    {failure}\n")),
+    );
     text
 }
 
@@ -114,7 +118,11 @@ fn cpu_per_request(row: &Row) -> Option<String> {
     }
     let cpu = |lane: &Lane| {
         let cpu = lane.spread(|record| record.cpu_ns_per_op)?;
-        Some(format!("{} {}", lane.contender, units::nanoseconds(cpu.median)))
+        Some(format!(
+            "{} {}",
+            lane.contender,
+            units::nanoseconds(cpu.median)
+        ))
     };
     Some(note(row, "CPU time of the server per request", cpu))
 }
@@ -134,7 +142,11 @@ fn memory_per_thread(row: &Row) -> Option<String> {
 
 fn note(row: &Row, what: &str, of: impl Fn(&Lane) -> Option<String>) -> String {
     let values: Vec<_> = row.lanes.iter().filter_map(of).collect();
-    format!("note      {}: {what}: {}\n", row.case.name(), values.join(", "))
+    format!(
+        "note      {}: {what}: {}\n",
+        row.case.name(),
+        values.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -181,7 +193,10 @@ pub(crate) mod tests {
         };
         Lane {
             contender: Contender::Model(model),
-            records: vec![record(fast), record(fast * if fast < 150.0 { 1.5 } else { 2.0 })],
+            records: vec![
+                record(fast),
+                record(fast * if fast < 150.0 { 1.5 } else { 2.0 }),
+            ],
             failure: None,
         }
     }
@@ -216,7 +231,10 @@ pub(crate) mod tests {
         let mut comparison = comparison();
         comparison.rows[0].lanes[2].failure = Some("wrong result".into());
         let text = draw(&comparison);
-        assert!(text.contains("failed    ring on hybrid: wrong result"), "{text}");
+        assert!(
+            text.contains("failed    ring on hybrid: wrong result"),
+            "{text}"
+        );
         assert!(text.contains("no verdict"), "{text}");
     }
 
@@ -226,7 +244,10 @@ pub(crate) mod tests {
         comparison.rows[0].case.workload = workloads::find("echo").unwrap();
         comparison.rows[0].lanes[1].records[0].resident_bytes = Some(81_920);
         let text = draw(&comparison);
-        assert!(text.contains("CPU time of the server per request: kernel 1.00 ns"), "{text}");
+        assert!(
+            text.contains("CPU time of the server per request: kernel 1.00 ns"),
+            "{text}"
+        );
         assert!(text.contains("green 4.00 KiB"), "{text}");
     }
 }

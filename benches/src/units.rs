@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn three_digits_count() {
-        assert_eq!(nanoseconds(3.14159), "3.14 ns");
+        assert_eq!(nanoseconds(3.456), "3.46 ns");
         assert_eq!(nanoseconds(99.96), "100 ns");
         assert_eq!(nanoseconds(999.7), "1.00 µs");
         assert_eq!(nanoseconds(12_345.0), "12.3 µs");

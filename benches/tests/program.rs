@@ -17,7 +17,10 @@ const TINY: &[(&str, &[&str])] = &[
     ("primes", &["limit=2000"]),
     ("fib", &["n=12", "cutoff=6"]),
     ("echo", &["connections=4", "requests=10"]),
-    ("echo_compute", &["connections=4", "requests=10", "work=100"]),
+    (
+        "echo_compute",
+        &["connections=4", "requests=10", "work=100"],
+    ),
     ("blocking", &["calls=4", "milliseconds=1"]),
     ("parked", &["threads=50"]),
 ];
@@ -44,7 +47,11 @@ fn run(workload: &str, contender: Contender, more: &[&str]) -> Value {
     arguments.extend(sizes);
     arguments.extend(more);
     let output = bench(&arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        stderr(&output)
+    );
     assert_eq!(stdout(&output).lines().count(), 1);
     serde_json::from_str(stdout(&output)).unwrap()
 }
@@ -56,7 +63,10 @@ fn every_workload_runs_on_every_runtime() {
             let record = run(workload.name, contender, &[]);
             assert_eq!(record["runtime"], contender.name());
             assert_eq!(record["workload"], workload.name);
-            assert_eq!(record["params"].as_object().unwrap().len(), workload.parameters.len());
+            assert_eq!(
+                record["params"].as_object().unwrap().len(),
+                workload.parameters.len()
+            );
             for field in ["ops", "seconds", "ns_per_op"] {
                 assert!(record[field].as_f64().unwrap() > 0.0, "{field} in {record}");
             }
@@ -97,12 +107,30 @@ fn what_there_is_not_is_refused_with_exit_code_2() {
         (&["run", "fob", "--model", "green"], "spawn_join"),
         (&["run", "fib", "--model", "blue"], "hybrid"),
         (&["run", "fib"], "--model"),
-        (&["run", "fib", "--model", "green", "--set", "m=1"], "there is n, cutoff"),
-        (&["run", "fib", "--model", "green", "--set", "n=many"], "whole number"),
-        (&["run", "fib", "--model", "green", "--set", "n=61"], "from 2 to 60"),
-        (&["run", "fib", "--model", "green", "--set", "n"], "key=value"),
-        (&["run", "fib", "--model", "green", "--workers", "0"], "1 to 1024"),
-        (&["run", "fib", "--runtime", "go"], "kernel, green and hybrid"),
+        (
+            &["run", "fib", "--model", "green", "--set", "m=1"],
+            "there is n, cutoff",
+        ),
+        (
+            &["run", "fib", "--model", "green", "--set", "n=many"],
+            "whole number",
+        ),
+        (
+            &["run", "fib", "--model", "green", "--set", "n=61"],
+            "from 2 to 60",
+        ),
+        (
+            &["run", "fib", "--model", "green", "--set", "n"],
+            "key=value",
+        ),
+        (
+            &["run", "fib", "--model", "green", "--workers", "0"],
+            "1 to 1024",
+        ),
+        (
+            &["run", "fib", "--runtime", "go"],
+            "kernel, green and hybrid",
+        ),
         (&["--rounds", "0"], "--rounds"),
         (&["measure"], "measure"),
     ];
@@ -120,7 +148,11 @@ fn a_client_without_a_server_is_a_failure_with_exit_code_1() {
     // Nobody listens on port 1.
     let output = bench(&[&["client", "--address", "127.0.0.1:1"], &sizes[..]].concat());
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("error: client"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("error: client"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -134,5 +166,8 @@ fn results_that_cannot_be_written_are_refused_before_anything_is_measured() {
 fn a_run_can_be_read_by_people() {
     let output = bench(&["run", "fib", "--model", "green", "--set", "n=20"]);
     let text = stdout(&output);
-    assert!(text.contains("n=20 cutoff=20") && text.contains("per op"), "{text}");
+    assert!(
+        text.contains("n=20 cutoff=20") && text.contains("per op"),
+        "{text}"
+    );
 }

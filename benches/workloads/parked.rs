@@ -27,11 +27,9 @@ pub static WORKLOAD: Workload = Workload {
     about: "very many threads park, are woken and joined",
     operation: "a thread, parked, woken and joined",
     scenario: Scenario::Parked,
-    parameters: &[
-        Parameter::new("threads", 100_000, "threads parked at once")
-            .on_kernel(10_000)
-            .within(1, 1_000_000),
-    ],
+    parameters: &[Parameter::new("threads", 100_000, "threads parked at once")
+        .on_kernel(10_000)
+        .within(1, 1_000_000)],
     contrast: None,
     run,
 };
