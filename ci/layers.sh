@@ -19,7 +19,7 @@ RUNTIMES = {"trefoil-kernel", "trefoil-green", "trefoil-hybrid"}
 
 # Who may depend on whom. What is not written here is forbidden.
 ALLOWED = {
-    "trefoil-runtime": set(),
+    "trefoil-runtime": {"trefoil-fiber"},
     "trefoil-fiber": set(),
     "trefoil-reactor": set(),
     "trefoil-macros": set(),

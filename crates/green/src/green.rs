@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use trefoil_runtime::{
     Companions, Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread, Wait,
+    yield_fiber,
 };
 use trefoil_worker::{Remote, Worker};
 
@@ -96,7 +97,7 @@ impl Runtime for Green {
     }
 
     fn yield_now(&self) {
-        Worker::yield_now(&self.worker);
+        yield_fiber();
     }
 
     fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome> {

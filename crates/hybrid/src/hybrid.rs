@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
-use trefoil_runtime::{Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Wait};
+use trefoil_runtime::{
+    Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Wait, yield_fiber,
+};
 use trefoil_worker::{Remote, Worker};
 
 use crate::shared::Shared;
@@ -86,7 +88,7 @@ impl Runtime for Hybrid {
     }
 
     fn yield_now(&self) {
-        Worker::yield_now(&self.own);
+        yield_fiber();
     }
 
     fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome> {

@@ -34,7 +34,7 @@ pub fn raise() -> ! {
     ANY_RAISED.store(true, Ordering::Relaxed);
     if current::raises_again() {
         // It has caught its cancellation, and goes on: at least not at the cost of others.
-        current::with_runtime(|runtime| runtime.yield_now());
+        current::yield_now();
     }
     std::panic::resume_unwind(Box::new(Cancelled))
 }

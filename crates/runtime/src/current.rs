@@ -14,7 +14,7 @@ use crate::clock;
 use crate::contract::Runtime;
 use crate::model::Model;
 use crate::os::Foreign;
-use crate::thread::{Header, Thread, ThreadRef, adopted};
+use crate::thread::{Header, Thread, ThreadRef, adopted, fiber};
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
 
@@ -109,6 +109,40 @@ pub(crate) fn take_token(me: ThreadRef) -> bool {
     unsafe { me.0.as_ref() }.token.take()
 }
 
+/// Lets other threads that are ready run first. Inlined for the reason told in `fiber.rs`.
+#[inline(always)]
+pub(crate) fn yield_now() {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive, and stays the current one on this stack.
+    if !fiber::yield_now(unsafe { me.0.as_ref() }) {
+        with_runtime(|runtime| runtime.yield_now());
+    }
+}
+
+/// For a runtime of fibers: the current fiber leaves its stack, to be parked.
+///
+/// # Panics
+///
+/// If the current thread is no fiber.
+#[inline]
+pub fn park_fiber() {
+    // SAFETY: the current thread is alive, and stays the current one on this stack.
+    let parked = fiber::park(unsafe { thread_ref().0.as_ref() });
+    assert!(parked, "only a fiber can leave its stack");
+}
+
+/// For a runtime of fibers: the current fiber leaves its stack, to be queued again.
+///
+/// # Panics
+///
+/// If the current thread is no fiber.
+#[inline]
+pub fn yield_fiber() {
+    // SAFETY: the current thread is alive, and stays the current one on this stack.
+    let yielded = fiber::yield_now(unsafe { thread_ref().0.as_ref() });
+    assert!(yielded, "only a fiber can leave its stack");
+}
+
 /// Runs `wait`'s loop: until `done`, or as `wait` says. `done` is asked before every park.
 pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
     let me = thread_ref();
@@ -131,7 +165,9 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
             // A last look: what has come counts more than that it came late.
             break if done() { Outcome::Woken } else { early };
         }
-        runtime.park(wait.until);
+        if wait.until.is_some() || !fiber::park(header) {
+            runtime.park(wait.until);
+        }
         if done() {
             break Outcome::Woken;
         }

@@ -77,7 +77,7 @@ pub use wait::{Outcome, Wait, Waiter};
 #[cfg(not(trefoil_loom))]
 mod real {
     pub use crate::contract::{Companions, Runtime};
-    pub use crate::current::{in_runtime, model, runtime};
+    pub use crate::current::{in_runtime, model, park_fiber, runtime, yield_fiber};
     pub use crate::domain::Domain;
     pub use crate::offload::{offload, offload_threads};
     pub use crate::owner::{Held, Owned, Owner};
@@ -86,5 +86,7 @@ mod real {
     pub use crate::registry::{ThreadInfo, threads};
     pub use crate::run::{Leftover, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::{Interest, Poller, Readiness, Source};
+    #[cfg(feature = "fibers")]
+    pub use crate::thread::Left;
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId, run_current};
 }

@@ -22,7 +22,6 @@
 
 mod poller;
 mod remote;
-mod switch;
 mod timers;
 mod worker;
 

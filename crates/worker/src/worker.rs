@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use trefoil_fiber::{LocalStacks, StackPool};
 use trefoil_runtime::{
-    Held, Inbox, Interest, Live, NewThread, Next, Outcome, Owned, Owner, ReadyQueue, Runtime,
-    Source, Thread, Wait, clock, offload, thread,
+    Held, Inbox, Interest, Left, Live, NewThread, Next, Outcome, Owned, Owner, ReadyQueue, Runtime,
+    Source, Thread, Wait, clock, offload, park_fiber, thread,
 };
 
 use crate::poller::Poller;
 use crate::remote::Remote;
-use crate::switch::{Left, Switch};
 use crate::timers::Timers;
 
 /// How a worker came back from [`Worker::sleep`].
@@ -33,7 +32,6 @@ pub enum Rested {
 #[derive(Debug)]
 pub struct Worker {
     ready: ReadyQueue,
-    switch: Switch,
     timers: Timers,
     poller: Poller,
     stacks: RefCell<LocalStacks>,
@@ -60,7 +58,6 @@ impl Worker {
         };
         Ok(Worker {
             ready: ReadyQueue::new(),
-            switch: Switch::default(),
             timers: Timers::new(),
             poller,
             stacks: RefCell::new(LocalStacks::new(stacks, stack_size)?),
@@ -119,7 +116,7 @@ impl Worker {
         match stack {
             Ok(stack) => {
                 let thread = thread.start_here(home, owner);
-                Switch::equip(&thread, stack);
+                thread.equip(stack);
                 self.started.set(self.started.get() + 1);
                 self.run(thread);
             }
@@ -129,7 +126,7 @@ impl Worker {
 
     #[inline]
     fn run(&self, thread: Live) {
-        match self.switch.resume(&thread) {
+        match thread.resume() {
             Left::Yielded => {
                 thread.set_ready();
                 self.ready.push(thread);
@@ -144,7 +141,7 @@ impl Worker {
     }
 
     fn retire(&self, thread: Live) {
-        let stack = Switch::retire(&thread);
+        let stack = thread.retire();
         self.stacks.borrow_mut().put(stack);
         self.started.set(self.started.get() - 1);
         thread.finish();
@@ -259,24 +256,15 @@ impl Worker {
     /// [`Runtime::park`].
     #[inline]
     pub fn park<W: AsRef<Worker>>(worker: &Owned<W>, until: Option<Instant>) {
+        let Some(deadline) = until else {
+            return park_fiber();
+        };
         let here = Worker::of_this_fiber(worker);
-        let fiber = (**here).as_ref().switch.current();
-        let timer = until.map(|deadline| (**here).as_ref().timers.add(deadline, thread::current()));
+        let timer = (**here).as_ref().timers.add(deadline, thread::current());
         drop(here);
-        fiber.park();
-        if let Some(timer) = timer {
-            let here = Worker::of_this_fiber(worker);
-            (**here).as_ref().timers.cancel(timer);
-        }
-    }
-
-    /// [`Runtime::yield_now`].
-    #[inline]
-    pub fn yield_now<W: AsRef<Worker>>(worker: &Owned<W>) {
+        park_fiber();
         let here = Worker::of_this_fiber(worker);
-        let fiber = (**here).as_ref().switch.current();
-        drop(here);
-        fiber.yield_now();
+        (**here).as_ref().timers.cancel(timer);
     }
 
     /// [`Runtime::wait_ready`].

@@ -52,7 +52,7 @@ impl Live {
         Thread::borrowed(&self.header)
     }
 
-    fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         self.thread().header()
     }
 
@@ -63,21 +63,8 @@ impl Live {
         (size != 0).then_some(size)
     }
 
-    /// A word for the runtime's own use: its fiber. It begins as null.
-    #[must_use]
-    #[inline]
-    pub fn context(&self) -> *mut () {
-        self.header().context.get()
-    }
-
-    /// Sets the runtime's word.
-    #[inline]
-    pub fn set_context(&self, context: *mut ()) {
-        self.header().context.set(context);
-    }
-
-    /// Makes it the current thread of this OS thread while `body` runs. `body` resumes
-    /// its fiber, or (kernel) calls [`run_current`].
+    /// Makes it the current thread of this OS thread while `body` runs. On a
+    /// kernel thread, `body` calls [`run_current`].
     #[inline]
     pub fn as_current<R>(&self, body: impl FnOnce() -> R) -> R {
         current::with(self.header, body)

@@ -5,6 +5,11 @@
 
 mod block;
 mod builder;
+#[cfg(feature = "fibers")]
+pub(crate) mod fiber;
+#[cfg(not(feature = "fibers"))]
+#[path = "no_fiber.rs"]
+pub(crate) mod fiber;
 mod handle;
 mod header;
 mod join;
@@ -14,6 +19,8 @@ mod park;
 mod scope;
 
 pub use builder::{Builder, MAX_STACK_SIZE, check_stack_size, spawn};
+#[cfg(feature = "fibers")]
+pub use fiber::Left;
 pub(crate) use handle::ThreadRef;
 pub use handle::{Addressee, Mail, Thread};
 pub(crate) use header::Header;

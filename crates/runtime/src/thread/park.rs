@@ -75,8 +75,9 @@ pub fn deadline_after(duration: Duration) -> Option<Instant> {
 }
 
 /// Lets other threads that are ready run first. No cancellation point.
+#[inline(always)]
 pub fn yield_now() {
-    current::with_runtime(|runtime| runtime.yield_now());
+    current::yield_now();
 }
 
 /// Runs `f`, which may block its OS thread, where it stops nobody else: on a kernel thread
