@@ -1,1 +1,170 @@
+//! Two or three threads at one channel, in every interleaving. A message holds a cell that loom
+//! watches: it also sees whether what was done before `send` is visible after `recv`.
+#![forbid(unsafe_code)]
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use loom::cell::UnsafeCell;
+use loom::thread;
+
+use super::error::{RecvTimeoutError, SendTimeoutError};
+use super::shared::Shared;
+
+/// A number, and a cell that only the message's owner touches.
+struct Message {
+    number: usize,
+    watched: UnsafeCell<()>,
+}
+
+impl Message {
+    fn new(number: usize) -> Message {
+        let message = Message {
+            number,
+            watched: UnsafeCell::new(()),
+        };
+        message.touch();
+        message
+    }
+
+    /// A write, for loom.
+    fn touch(&self) -> usize {
+        self.watched.with_mut(|_| ());
+        self.number
+    }
+}
+
+type Channel = Arc<Shared<Message>>;
+
+/// For loom, any deadline may have passed or not.
+fn some_time() -> Option<Instant> {
+    Some(Instant::now())
+}
+
+fn receive(channel: &Channel, until: Option<Instant>) -> Result<usize, RecvTimeoutError> {
+    channel.recv(until).map(|message| message.touch())
+}
+
+fn send(
+    channel: &Channel,
+    number: usize,
+    until: Option<Instant>,
+) -> Result<(), SendTimeoutError<usize>> {
+    let sent = channel.send(Message::new(number), until);
+    sent.map_err(|error| match error {
+        SendTimeoutError::Timeout(message) => SendTimeoutError::Timeout(message.touch()),
+        SendTimeoutError::Disconnected(message) => SendTimeoutError::Disconnected(message.touch()),
+    })
+}
+
+fn with<T: 'static>(
+    channel: &Channel,
+    body: impl FnOnce(&Channel) -> T + 'static,
+) -> thread::JoinHandle<T> {
+    let channel = Arc::clone(channel);
+    thread::spawn(move || body(&channel))
+}
+
+/// A receiver that gives up while it is handed the message has it; else the message stays.
+#[test]
+fn a_message_is_handed_over_or_stays() {
+    loom::model(|| {
+        let channel = Arc::new(Shared::unbounded());
+        let receiver = with(&channel, |channel| receive(channel, some_time()));
+        assert_eq!(send(&channel, 1, None), Ok(()));
+        match receiver.join().unwrap() {
+            Ok(number) => assert_eq!((number, channel.len()), (1, 0)),
+            Err(error) => {
+                assert_eq!(error, RecvTimeoutError::Timeout);
+                assert_eq!(receive(&channel, None), Ok(1));
+            }
+        }
+    });
+}
+
+/// At a rendezvous where both may give up, both succeed or neither.
+#[test]
+fn both_meet_or_neither() {
+    loom::model(|| {
+        let channel = Arc::new(Shared::bounded(0));
+        let receiver = with(&channel, |channel| receive(channel, some_time()));
+        let sent = send(&channel, 1, some_time());
+        match receiver.join().unwrap() {
+            Ok(number) => assert_eq!((number, sent), (1, Ok(()))),
+            Err(RecvTimeoutError::Timeout) => assert_eq!(sent, Err(SendTimeoutError::Timeout(1))),
+            Err(RecvTimeoutError::Disconnected) => unreachable!(),
+        }
+        assert!(channel.try_recv().is_err());
+    });
+}
+
+/// A sender that gives up while its message is taken has sent it; else it has it back. A sender
+/// that waits beside it is served.
+#[test]
+fn room_is_given_or_left() {
+    loom::model(|| {
+        let channel = Arc::new(Shared::bounded(1));
+        send(&channel, 1, None).unwrap();
+        let hasty = with(&channel, |channel| send(channel, 2, some_time()));
+        let patient = with(&channel, |channel| send(channel, 3, None));
+        assert_eq!(receive(&channel, None), Ok(1));
+        let mut sum = receive(&channel, None).unwrap();
+        sum += match hasty.join().unwrap() {
+            Ok(()) => receive(&channel, None).unwrap(),
+            Err(error) => error.into_inner(),
+        };
+        assert_eq!(patient.join().unwrap(), Ok(()));
+        assert_eq!((sum, channel.len()), (5, 0));
+    });
+}
+
+/// Two receivers, one of which gives up from the middle of things: the other one is served.
+#[test]
+fn who_stays_is_served() {
+    loom::model(|| {
+        let channel = Arc::new(Shared::bounded(0));
+        let hasty = with(&channel, |channel| receive(channel, some_time()));
+        let patient = with(&channel, |channel| receive(channel, None));
+        assert_eq!(send(&channel, 1, None), Ok(()));
+        if hasty.join().unwrap().is_ok() {
+            assert_eq!(send(&channel, 1, None), Ok(()));
+        }
+        assert_eq!(patient.join().unwrap(), Ok(1));
+    });
+}
+
+/// The last sender goes while a receiver begins to wait, or gives up.
+#[test]
+fn a_receiver_hears_that_the_senders_have_gone() {
+    for patient in [true, false] {
+        loom::model(move || {
+            let channel = Arc::new(Shared::<Message>::unbounded());
+            let until = move || if patient { None } else { some_time() };
+            let receiver = with(&channel, move |channel| receive(channel, until()));
+            channel.remove_sender();
+            match receiver.join().unwrap() {
+                Err(RecvTimeoutError::Disconnected) => {}
+                Err(RecvTimeoutError::Timeout) => assert!(!patient),
+                Ok(_) => unreachable!(),
+            }
+        });
+    }
+}
+
+/// The last receiver goes while a sender begins to wait, or gives up: the message comes back.
+#[test]
+fn a_sender_hears_that_the_receivers_have_gone() {
+    for patient in [true, false] {
+        loom::model(move || {
+            let channel = Arc::new(Shared::bounded(0));
+            let until = move || if patient { None } else { some_time() };
+            let sender = with(&channel, move |channel| send(channel, 1, until()));
+            channel.remove_receiver();
+            match sender.join().unwrap() {
+                Err(SendTimeoutError::Disconnected(1)) => {}
+                Err(SendTimeoutError::Timeout(1)) => assert!(!patient),
+                other => unreachable!("{other:?}"),
+            }
+        });
+    }
+}
