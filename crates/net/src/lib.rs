@@ -1,1 +1,26 @@
-//! Sockets for every Trefoil thread model.
+//! Sockets for threads of every model: the types and methods of `std::net`, written once over
+//! [`trefoil_runtime::Source`].
+//!
+//! A call that would block parks the calling thread, in every model, and other threads run on;
+//! each such call is a cancellation point. The sockets belong to no runtime: they may be made
+//! in one, used in another, and used by a plain `std::thread`.
+//!
+//! ```text
+//!   TcpListener · TcpStream          tcp/: what waits, for how long
+//!   ─────────────────────────
+//!   socket                           one system call each, never waits
+//!   ─────────────────────────
+//!   trefoil_runtime::Source          who waits for a descriptor, and how it is woken
+//! ```
+//!
+//! Name resolution may block, so it goes to [`trefoil_runtime::thread::blocking`]; see
+//! [`ToSocketAddrs`].
+
+mod address;
+mod socket;
+mod tcp;
+
+pub use address::ToSocketAddrs;
+pub use socket::DescriptorsExhausted;
+pub use std::net::Shutdown;
+pub use tcp::{Incoming, TcpListener, TcpStream};

@@ -18,7 +18,7 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use crate::cancel;
@@ -182,8 +182,15 @@ impl fmt::Debug for Readiness {
 
 /// A non-blocking descriptor that threads of any model wait for.
 pub struct Source {
-    readiness: Arc<Readiness>,
+    // Dropped first: a descriptor leaves its poller before it is closed.
+    watched: Watched,
     fd: OwnedFd,
+}
+
+/// What is known of a descriptor that may be registered with a poller.
+struct Watched {
+    readiness: Arc<Readiness>,
+    fd: RawFd,
 }
 
 impl Source {
@@ -201,21 +208,25 @@ impl Source {
     #[must_use]
     pub fn from_nonblocking(fd: OwnedFd) -> Source {
         Source {
-            readiness: Arc::new(Readiness::new()),
+            watched: Watched {
+                readiness: Arc::new(Readiness::new()),
+                fd: fd.as_raw_fd(),
+            },
             fd,
         }
+    }
+
+    /// Gives the descriptor back. It is non-blocking, and registered nowhere.
+    #[must_use]
+    pub fn into_fd(self) -> OwnedFd {
+        drop(self.watched);
+        self.fd
     }
 
     /// The descriptor.
     #[must_use]
     pub fn fd(&self) -> RawFd {
         self.fd.as_raw_fd()
-    }
-
-    /// The descriptor, borrowed.
-    #[must_use]
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        std::os::fd::AsFd::as_fd(&self.fd)
     }
 
     /// Does an operation as soon as it does not block: tries it, and as long as it would
@@ -233,7 +244,7 @@ impl Source {
         short: impl Fn(&T) -> bool,
         mut operation: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let side = self.readiness.side(interest);
+        let side = self.watched.readiness.side(interest);
         loop {
             let seen = side.look();
             if seen & READY != 0 {
@@ -279,7 +290,7 @@ impl Source {
         poller: impl FnOnce() -> Arc<dyn Poller>,
     ) -> io::Result<Outcome> {
         self.register(poller)?;
-        let side = self.readiness.side(interest);
+        let side = self.watched.readiness.side(interest);
         let waiter = Waiter::new();
         if !side.enlist(&waiter) {
             return Ok(Outcome::Woken);
@@ -301,10 +312,11 @@ impl Source {
     /// held over a system call, which does not block; who comes meanwhile is about to make
     /// the same one.
     fn register(&self, poller: impl FnOnce() -> Arc<dyn Poller>) -> io::Result<()> {
-        let mut registration = self.readiness.registration.lock();
+        let readiness = &self.watched.readiness;
+        let mut registration = readiness.registration.lock();
         if registration.is_none() {
             let poller = poller();
-            let token = poller.register(self.fd(), Arc::clone(&self.readiness))?;
+            let token = poller.register(self.fd(), Arc::clone(readiness))?;
             *registration = Some(Registration { poller, token });
         }
         Ok(())
@@ -313,19 +325,26 @@ impl Source {
     /// A kernel thread has seen that the direction is ready.
     pub(crate) fn is_ready_again(&self, interest: Interest) {
         // Others that wait have their own way to learn it.
-        self.readiness
+        self.watched
+            .readiness
             .side(interest)
             .word
             .fetch_or(READY, Ordering::Relaxed);
     }
 }
 
-impl Drop for Source {
+impl Drop for Watched {
     fn drop(&mut self) {
         let registration = self.readiness.registration.lock().take();
         if let Some(Registration { poller, token }) = registration {
-            poller.deregister(self.fd(), token);
+            poller.deregister(self.fd, token);
         }
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 
@@ -333,7 +352,7 @@ impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source")
             .field("fd", &self.fd())
-            .field("readiness", &self.readiness)
+            .field("readiness", &self.watched.readiness)
             .finish()
     }
 }

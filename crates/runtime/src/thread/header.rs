@@ -108,6 +108,8 @@ pub(crate) struct Header {
     home: UnsafeCell<Option<Arc<dyn Runtime>>>,
     owner: AtomicUsize,
     pub(crate) next_ready: Cell<Option<NonNull<Header>>>,
+    /// The fiber, from the start to the end.
+    #[cfg(feature = "fibers")]
     pub(crate) context: Cell<*mut ()>,
     pub(crate) mail_link: Link<Addressee>,
     pub(crate) listed: Listed,
@@ -141,6 +143,7 @@ impl Header {
             home: UnsafeCell::new(None),
             owner: AtomicUsize::new(0),
             next_ready: Cell::new(None),
+            #[cfg(feature = "fibers")]
             context: Cell::new(core::ptr::null_mut()),
             mail_link: Link::new(),
             listed: Listed::new(),

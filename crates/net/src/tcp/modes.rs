@@ -1,0 +1,94 @@
+//! How calls on a socket wait: not at all, for so long, or without a limit. The clones of a
+//! socket share it, as they share a socket's options in `std`.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use trefoil_runtime::{Interest, Source, Wait, thread};
+
+/// Relaxed throughout: a call that runs at the same time may see it or not.
+#[derive(Debug, Default)]
+pub(crate) struct Modes {
+    nonblocking: AtomicBool,
+    read: Timeout,
+    write: Timeout,
+}
+
+/// Nanoseconds; 0: no limit.
+#[derive(Debug, Default)]
+struct Timeout(AtomicU64);
+
+impl Timeout {
+    fn get(&self) -> Option<Duration> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            nanoseconds => Some(Duration::from_nanos(nanoseconds)),
+        }
+    }
+
+    fn set(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let nanoseconds = match timeout {
+            None => 0,
+            Some(Duration::ZERO) => return Err(zero()),
+            // Longer than 584 years is 584 years.
+            Some(timeout) => u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX),
+        };
+        self.0.store(nanoseconds, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+pub(crate) fn zero() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "a timeout of 0 is refused: it would be over before the call; `None` is no timeout",
+    )
+}
+
+impl Modes {
+    fn timeout_of(&self, interest: Interest) -> &Timeout {
+        match interest {
+            Interest::Read => &self.read,
+            Interest::Write => &self.write,
+        }
+    }
+
+    pub(crate) fn timeout(&self, interest: Interest) -> Option<Duration> {
+        self.timeout_of(interest).get()
+    }
+
+    pub(crate) fn set_timeout(
+        &self,
+        interest: Interest,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        self.timeout_of(interest).set(timeout)
+    }
+
+    pub(crate) fn is_nonblocking(&self) -> bool {
+        self.nonblocking.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) {
+        self.nonblocking.store(nonblocking, Ordering::Relaxed);
+    }
+
+    /// Does an operation in this mode. `short` tells of a success that it has used the
+    /// socket's readiness up.
+    pub(crate) fn io<T>(
+        &self,
+        source: &Source,
+        interest: Interest,
+        wait: Wait,
+        short: impl Fn(&T) -> bool,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.is_nonblocking() {
+            return operation(source.as_fd());
+        }
+        let until = self.timeout(interest).and_then(thread::deadline_after);
+        source.io(interest, &wait.until(until).cancellable(), short, operation)
+    }
+}
