@@ -24,7 +24,7 @@ const SIZES: &[(&str, &[&str])] = &[
     ("fib", &["n=24", "cutoff=16"]),
     ("echo", &["connections=16", "requests=20"]),
     ("echo_compute", &["connections=16", "requests=20"]),
-    ("blocking", &["calls=8", "milliseconds=1"]),
+    ("blocking", &["calls=8", "rounds=1", "milliseconds=1"]),
     ("parked", &["threads=200"]),
 ];
 

@@ -4,15 +4,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
-use crate::usage;
 use crate::workloads::fib::Tree;
-use crate::workloads::{blocking, echo, fib, ping_pong, primes, ring, spawn_join, yield_now};
+use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
+
+mod parked;
+mod server;
 
 /// The verbs of such a library. Its type is only a name for them.
 pub(super) trait StdShaped: 'static {
@@ -58,9 +58,9 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "primes" => primes::<L>,
         "fib" => fib::<L>,
         "blocking" => blocking::<L>,
-        "parked" => parked::<L>,
+        "parked" => parked::parked::<L>,
         // Its driver blocks, so it is no thread of the library.
-        "echo" | "echo_compute" => return serve::<L>(workload, order),
+        "echo" | "echo_compute" => return server::serve::<L>(workload, order),
         other => return Err(super::unknown(other)),
     };
     let order = order.clone();
@@ -197,105 +197,27 @@ fn fork<L: StdShaped>(n: u64, cutoff: u64) -> Result<Tree, Failure> {
 }
 
 fn blocking<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
-    let calls = order.get("calls");
-    let is_direct = order.get("direct") == 1;
-    let duration = blocking::duration(order);
-    let call = move || blocking::call(duration);
+    let calls = order.get("calls") * order.get("rounds");
+    let mut complete = 0;
     let watch = Stopwatch::start();
-    let handles = (0..calls)
-        .map(|_| {
-            L::spawn(move || {
-                u64::from(match is_direct {
-                    true => call(),
-                    false => L::block(call),
-                })
-            })
-        })
-        .collect();
-    let complete = sum::<L>(handles)?;
+    for _ in 0..order.get("rounds") {
+        complete += calls_at_once::<L>(order)?;
+    }
     let measurement = watch.stop(calls);
     blocking::check(calls, complete)?;
     Ok(measurement)
 }
 
-/// Where the threads of `parked` wait, as in that workload.
-struct Gate<L: StdShaped> {
-    threads: u64,
-    arrived: AtomicU64,
-    open: AtomicBool,
-    keeper: L::Thread,
-}
-
-impl<L: StdShaped> Gate<L> {
-    fn pass(&self) {
-        // Release: pairs with `wait_for_all`.
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            L::unpark(&self.keeper);
-        }
-        // Acquire: pairs with the store in `parked`.
-        while !self.open.load(Ordering::Acquire) {
-            L::park();
-        }
-    }
-
-    fn wait_for_all(&self) {
-        // Acquire: pairs with `pass`.
-        while self.arrived.load(Ordering::Acquire) < self.threads {
-            L::park();
-        }
-    }
-}
-
-fn parked<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
-    let threads = order.get("threads");
-    let gate = Arc::new(Gate::<L> {
-        threads,
-        arrived: AtomicU64::new(0),
-        open: AtomicBool::new(false),
-        keeper: L::current(),
-    });
-    let before = usage::resident();
-    let watch = Stopwatch::start();
-    let arrive = |number| {
-        let gate = Arc::clone(&gate);
-        L::spawn(move || {
-            gate.pass();
-            number
+fn calls_at_once<L: StdShaped>(order: &Order) -> Result<u64, Failure> {
+    let is_direct = order.get("direct") == 1;
+    let duration = blocking::duration(order);
+    let call = move || blocking::call(duration);
+    let thread = move || {
+        u64::from(match is_direct {
+            true => call(),
+            false => L::block(call),
         })
     };
-    let handles: Vec<_> = (0..threads).map(arrive).collect();
-    gate.wait_for_all();
-    let resident = usage::resident().saturating_sub(before);
-    // Release: pairs with `Gate::pass`.
-    gate.open.store(true, Ordering::Release);
-    handles.iter().for_each(L::unpark_handle);
-    let sum = sum::<L>(handles)?;
-    let measurement = watch.stop(threads);
-    spawn_join::check(threads, sum)?;
-    Ok(Measurement {
-        resident: Some(resident),
-        ..measurement
-    })
-}
-
-/// The thread of a connection.
-type Handler<L> = <L as StdShaped>::Handle<io::Result<u64>>;
-
-fn serve<L: StdShaped>(workload: &str, order: &Order) -> Result<Measurement, Failure> {
-    let plan = super::echo::plan(workload, order);
-    let (listener, address) = L::bind().map_err(Failure::io("bind"))?;
-    let accept_one = move |_| {
-        let mut stream = L::accept(&listener)?;
-        Ok(L::spawn(move || echo::answer_all(&mut stream, plan)))
-    };
-    let acceptor = L::spawn(move || {
-        let handlers: io::Result<Vec<_>> = (0..plan.connections).map(accept_one).collect();
-        handlers
-    });
-    let accepted = || L::join(acceptor)?.map_err(Failure::io("accept"));
-    let ended = |handlers: Vec<Handler<L>>| {
-        let served = |handler: Handler<L>| L::join(handler)?.map_err(Failure::io("answer"));
-        handlers.into_iter().map(served).sum()
-    };
-    super::echo::drive(order, plan, address, accepted, ended)
+    let handles = (0..order.get("calls")).map(|_| L::spawn(thread));
+    sum::<L>(handles.collect())
 }

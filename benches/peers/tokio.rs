@@ -6,24 +6,19 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{Notify, Semaphore};
 use tokio::task::{self, JoinHandle};
 
-use crate::client::Plan;
 use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
-use crate::usage;
-use crate::workloads::echo_compute::digest;
 use crate::workloads::fib::Tree;
 use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
+
+mod parked;
+mod server;
 
 type Outcome = Result<Measurement, Failure>;
 
@@ -52,8 +47,8 @@ async fn perform(workload: String, order: Order) -> Outcome {
         "primes" => primes(&order).await,
         "fib" => fib(&order).await,
         "blocking" => blocking(&order).await,
-        "parked" => parked(&order).await,
-        "echo" | "echo_compute" => serve(&workload, order).await,
+        "parked" => parked::parked(&order).await,
+        "echo" | "echo_compute" => server::serve(&workload, order).await,
         other => Err(super::unknown(other)),
     }
 }
@@ -200,134 +195,24 @@ fn fork(n: u64, cutoff: u64) -> Pin<Box<dyn Future<Output = Result<Tree, Failure
 }
 
 async fn blocking(order: &Order) -> Outcome {
-    let calls = order.get("calls");
-    let is_direct = order.get("direct") == 1;
-    let duration = blocking::duration(order);
-    let call = move || u64::from(blocking::call(duration));
+    let calls = order.get("calls") * order.get("rounds");
+    let mut complete = 0;
     let watch = Stopwatch::start();
-    let handles = (0..calls)
-        .map(|_| match is_direct {
-            true => tokio::spawn(async move { call() }),
-            false => task::spawn_blocking(call),
-        })
-        .collect();
-    let complete = sum(handles).await?;
+    for _ in 0..order.get("rounds") {
+        complete += calls_at_once(order).await?;
+    }
     let measurement = watch.stop(calls);
     blocking::check(calls, complete)?;
     Ok(measurement)
 }
 
-/// Where the tasks of `parked` wait: for a permit each, of which there are none at first.
-struct Gate {
-    threads: u64,
-    arrived: AtomicU64,
-    all: Notify,
-    permits: Semaphore,
-}
-
-impl Gate {
-    async fn pass(&self) {
-        // The notification orders what comes after it.
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            self.all.notify_one();
-        }
-        // It is never closed.
-        let permit = self.permits.acquire().await;
-        permit.expect("the gate stands").forget();
-    }
-}
-
-async fn parked(order: &Order) -> Outcome {
-    let threads = order.get("threads");
-    let gate = Arc::new(Gate {
-        threads,
-        arrived: AtomicU64::new(0),
-        all: Notify::new(),
-        permits: Semaphore::new(0),
-    });
-    let before = usage::resident();
-    let watch = Stopwatch::start();
-    let arrive = |number| {
-        let gate = Arc::clone(&gate);
-        tokio::spawn(async move {
-            gate.pass().await;
-            number
-        })
+async fn calls_at_once(order: &Order) -> Result<u64, Failure> {
+    let is_direct = order.get("direct") == 1;
+    let duration = blocking::duration(order);
+    let call = move || u64::from(blocking::call(duration));
+    let task = |_| match is_direct {
+        true => tokio::spawn(async move { call() }),
+        false => task::spawn_blocking(call),
     };
-    let handles = (0..threads).map(arrive).collect();
-    gate.all.notified().await;
-    let resident = usage::resident().saturating_sub(before);
-    gate.permits.add_permits(threads as usize);
-    let sum = sum(handles).await?;
-    let measurement = watch.stop(threads);
-    spawn_join::check(threads, sum)?;
-    Ok(Measurement {
-        resident: Some(resident),
-        ..measurement
-    })
-}
-
-type Handler = JoinHandle<io::Result<u64>>;
-
-async fn serve(workload: &str, order: Order) -> Outcome {
-    let plan = super::echo::plan(workload, &order);
-    let listener = TcpListener::bind("127.0.0.1:0").await;
-    let listener = listener.map_err(Failure::io("bind"))?;
-    let address = listener.local_addr().map_err(Failure::io("bind"))?;
-    let acceptor = tokio::spawn(accept(listener, plan));
-    let handle = Handle::current();
-    let accepted = async { joined(acceptor).await?.map_err(Failure::io("accept")) };
-    let driver = task::spawn_blocking(move || {
-        let accepted = || handle.block_on(accepted);
-        let ended = |handlers| handle.block_on(served(handlers));
-        super::echo::drive(&order, plan, address, accepted, ended)
-    });
-    joined(driver).await?
-}
-
-async fn accept(listener: TcpListener, plan: Plan) -> io::Result<Vec<Handler>> {
-    let mut handlers = Vec::new();
-    for _ in 0..plan.connections {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        handlers.push(tokio::spawn(answer_all(stream, plan)));
-    }
-    Ok(handlers)
-}
-
-async fn served(handlers: Vec<Handler>) -> Result<u64, Failure> {
-    let mut served = 0;
-    for handler in handlers {
-        served += joined(handler).await?.map_err(Failure::io("answer"))?;
-    }
-    Ok(served)
-}
-
-async fn answer_all(mut stream: TcpStream, plan: Plan) -> io::Result<u64> {
-    let mut request = vec![0; plan.size as usize];
-    let mut served = 0;
-    while read_request(&mut stream, &mut request).await? {
-        match plan.work {
-            0 => stream.write_all(&request).await?,
-            work => {
-                let digest = digest(&request, work);
-                stream.write_all(&digest.to_le_bytes()).await?;
-            }
-        }
-        served += 1;
-    }
-    Ok(served)
-}
-
-/// `false`: there is no further request.
-async fn read_request(stream: &mut TcpStream, request: &mut [u8]) -> io::Result<bool> {
-    let mut received = 0;
-    while received < request.len() {
-        match stream.read(&mut request[received..]).await? {
-            0 if received == 0 => return Ok(false),
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => received += count,
-        }
-    }
-    Ok(true)
+    sum((0..order.get("calls")).map(task).collect()).await
 }

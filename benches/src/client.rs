@@ -8,15 +8,14 @@
 //! How it is started and told to begin is in [`load`](crate::load).
 #![forbid(unsafe_code)]
 
-use std::io::{self, BufRead, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
+use std::io::{self, BufRead, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
-
+use self::session::Session;
 use crate::workloads::echo_compute::digest;
+
+mod session;
 
 /// How many different requests there are.
 pub const DISTINCT: usize = 64;
@@ -100,143 +99,10 @@ impl Exchange {
     }
 }
 
-struct Connection {
-    stream: TcpStream,
-    /// Which request is under way, from 0.
-    sequence: u64,
-    /// How many of its bytes have been sent.
-    sent: usize,
-    /// How many bytes of its answer have arrived.
-    received: usize,
-}
-
-struct Session {
-    plan: Plan,
-    exchanges: Vec<Exchange>,
-    poll: Poll,
-    connections: Vec<Connection>,
-    buffer: Vec<u8>,
-    /// How many connections still have requests to send.
-    busy: usize,
-}
-
-impl Session {
-    fn connect(address: SocketAddr, plan: Plan) -> io::Result<Session> {
-        let exchanges: Vec<_> = (0..DISTINCT)
-            .map(|number| Exchange::new(number, plan))
-            .collect();
-        let poll = Poll::new()?;
-        let mut connections = Vec::new();
-        for number in 0..plan.connections {
-            let stream = TcpStream::connect(address)?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            poll.registry().register(
-                &mut SourceFd(&stream.as_raw_fd()),
-                Token(usize::try_from(number).expect("connections are counted in memory")),
-                Interest::READABLE | Interest::WRITABLE,
-            )?;
-            connections.push(Connection {
-                stream,
-                sequence: 0,
-                sent: 0,
-                received: 0,
-            });
-        }
-        Ok(Session {
-            buffer: vec![0; exchanges[0].answer.len()],
-            busy: connections.len(),
-            plan,
-            exchanges,
-            poll,
-            connections,
-        })
-    }
-
-    /// Sends all requests of all connections and hears all answers.
-    fn exchange(&mut self) -> io::Result<()> {
-        for number in 0..self.connections.len() {
-            self.advance(number)?;
-        }
-        let mut events = Events::with_capacity(1024);
-        while self.busy > 0 {
-            match self.poll.poll(&mut events, None) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                done => done?,
-            }
-            for event in &events {
-                self.advance(event.token().0)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Does for one connection what can be done now. The poller tells about edges, so it stops
-    /// only where the kernel has said `WouldBlock`, or where nothing can have arrived yet.
-    fn advance(&mut self, number: usize) -> io::Result<()> {
-        let connection = &mut self.connections[number];
-        if connection.sequence == self.plan.requests {
-            return Ok(());
-        }
-        let which = (number + connection.sequence as usize) % DISTINCT;
-        let exchange = &self.exchanges[which];
-        if !connection.send(&exchange.request)? {
-            return Ok(());
-        }
-        if !connection.receive(&mut self.buffer, &exchange.answer)? {
-            return Ok(());
-        }
-        connection.sequence += 1;
-        connection.sent = 0;
-        connection.received = 0;
-        if connection.sequence == self.plan.requests {
-            self.busy -= 1;
-            return Ok(());
-        }
-        let which = (number + connection.sequence as usize) % DISTINCT;
-        // The answer to this one will be an edge of its own.
-        connection.send(&self.exchanges[which].request)?;
-        Ok(())
-    }
-}
-
-impl Connection {
-    /// Sends what is left of a request. `true`: nothing is.
-    fn send(&mut self, request: &[u8]) -> io::Result<bool> {
-        while self.sent < request.len() {
-            match self.stream.write(&request[self.sent..]) {
-                Ok(count) => self.sent += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(true)
-    }
-
-    /// Receives what is left of an answer and compares it. `true`: it is complete.
-    fn receive(&mut self, buffer: &mut [u8], answer: &[u8]) -> io::Result<bool> {
-        while self.received < answer.len() {
-            let rest = &answer[self.received..];
-            match self.stream.read(&mut buffer[..rest.len()]) {
-                Ok(0) => return Err(wrong("the server hung up in the middle".into())),
-                Ok(count) if buffer[..count] != rest[..count] => {
-                    let sequence = self.sequence;
-                    return Err(wrong(format!("the answer to request {sequence} is wrong")));
-                }
-                Ok(count) => self.received += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(true)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::net::TcpListener;
     use std::thread;
 

@@ -111,7 +111,7 @@ mod tests {
     fn the_line_has_the_agreed_fields() {
         let line = record(None).to_line();
         let head = concat!(
-            r#"{"runtime":"green","workload":"ring","params":{"rounds":600,"threads":500},"#,
+            r#"{"runtime":"green","workload":"ring","params":{"rounds":3000,"threads":500},"#,
             r#""workers":2,"ops":1000,"seconds":0.00005,"ns_per_op":50.0,"#,
         );
         assert!(line.replace("5e-5", "0.00005").starts_with(head), "{line}");

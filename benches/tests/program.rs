@@ -21,7 +21,7 @@ const TINY: &[(&str, &[&str])] = &[
         "echo_compute",
         &["connections=4", "requests=10", "work=100"],
     ),
-    ("blocking", &["calls=4", "milliseconds=1"]),
+    ("blocking", &["calls=4", "rounds=2", "milliseconds=1"]),
     ("parked", &["threads=50"]),
 ];
 

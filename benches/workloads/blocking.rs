@@ -4,7 +4,8 @@
 //! It measures how many blocking calls go on at the same time. By default the call is made by
 //! `thread::blocking`, which takes it to a kernel thread of its own where the model needs that;
 //! with `direct=1` it is made on the spot, for contrast: then it stops every thread of its
-//! worker. Parameters: `calls` (64), `milliseconds` of each (10), `direct` (0).
+//! worker. Parameters: `calls` (64), `milliseconds` of each (10), `direct` (0), and
+//! `rounds` (3), one after the other: the later ones find what the first has started.
 //!
 //! No call may have been shorter than it should have been.
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ pub static WORKLOAD: Workload = Workload {
     parameters: &[
         Parameter::new("calls", 64, "threads with one call each").within(1, 10_000),
         Parameter::new("milliseconds", 10, "how long a call blocks").within(0, 1_000),
+        Parameter::new("rounds", 3, "how often the calls are made").within(1, 1_000),
         Parameter::new("direct", 0, "1: call on the spot; 0: by thread::blocking").within(0, 1),
     ],
     contrast: Some("direct=1"),
@@ -41,6 +43,17 @@ fn run(order: &Order) -> Result<Measurement, Failure> {
     let duration = duration(order);
     let mut complete = 0;
     let watch = Stopwatch::start();
+    for _ in 0..order.get("rounds") {
+        complete += round(calls, duration, direct)?;
+    }
+    let calls = calls * order.get("rounds");
+    let measurement = watch.stop(calls);
+    check(calls, complete)?;
+    Ok(measurement)
+}
+
+/// Makes all calls at the same time. Gives how many of them blocked for long enough.
+fn round(calls: u64, duration: Duration, direct: bool) -> Result<u64, Failure> {
     let handles: Vec<_> = (0..calls)
         .map(|_| {
             thread::spawn(move || match direct {
@@ -49,12 +62,11 @@ fn run(order: &Order) -> Result<Measurement, Failure> {
             })
         })
         .collect();
+    let mut complete = 0;
     for handle in handles {
         complete += u64::from(join(handle)?);
     }
-    let measurement = watch.stop(calls);
-    check(calls, complete)?;
-    Ok(measurement)
+    Ok(complete)
 }
 
 /// How long each call is to block.

@@ -2,7 +2,7 @@
 //! computed here, then the left one is joined. One operation is one thread.
 //!
 //! It measures fork and join: a tree of threads that wait for each other, on all cores. Below the
-//! cutoff a branch is computed without threads. Parameters: `n` (36) and `cutoff` (20; smaller
+//! cutoff a branch is computed without threads. Parameters: `n` (38) and `cutoff` (20; smaller
 //! ones make more threads with less work each, and more wait at the same time).
 //!
 //! Both the number and how many threads were made must be right.
@@ -24,7 +24,7 @@ pub static WORKLOAD: Workload = Workload {
     operation: "a thread, forked and joined",
     scenario: Scenario::CpuBound,
     parameters: &[
-        Parameter::new("n", 36, "which Fibonacci number").within(2, 60),
+        Parameter::new("n", 38, "which Fibonacci number").within(2, 60),
         Parameter::new("cutoff", 20, "smaller ones are computed without threads").within(2, 60),
     ],
     contrast: None,

@@ -2,7 +2,7 @@
 //! is one round trip: there and back, two messages, two waits.
 //!
 //! It measures how fast one thread can wake another and go to sleep itself. Parameter: `rounds`
-//! (300,000; 30,000 on kernel threads).
+//! (1,000,000; 20,000 on kernel threads).
 //!
 //! The ball is a number that each player makes larger by one; at the end it must be right.
 #![forbid(unsafe_code)]
@@ -23,7 +23,7 @@ pub static WORKLOAD: Workload = Workload {
     about: "two threads pass a ball over two channels of capacity 1",
     operation: "a round trip",
     scenario: Scenario::FineGrained,
-    parameters: &[Parameter::new("rounds", 300_000, "round trips").on_kernel(30_000)],
+    parameters: &[Parameter::new("rounds", 1_000_000, "round trips").on_kernel(20_000)],
     contrast: None,
     run,
 };

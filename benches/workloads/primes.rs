@@ -3,7 +3,7 @@
 //!
 //! It measures what more cores give to work that only computes. The tasks are of very different
 //! length (some have eight times as many numbers as others, and large numbers take longer), so a
-//! runtime has to spread them while they run. Parameters: `limit` (3,000,000), and `tasks` (64;
+//! runtime has to spread them while they run. Parameters: `limit` (5,000,000), and `tasks` (64;
 //! let it be at least four times the number of workers).
 //!
 //! The count must be that of a sieve, which runs after the watch was stopped.
@@ -27,7 +27,7 @@ pub static WORKLOAD: Workload = Workload {
     operation: "a number tested",
     scenario: Scenario::CpuBound,
     parameters: &[
-        Parameter::new("limit", 3_000_000, "count the primes below this").within(2, 50_000_000),
+        Parameter::new("limit", 5_000_000, "count the primes below this").within(2, 50_000_000),
         Parameter::new("tasks", 64, "threads that share the work").within(1, 100_000),
     ],
     contrast: None,

@@ -3,7 +3,7 @@
 //!
 //! At any time one thread can run and all others wait: it measures a wake-up, and how a scheduler
 //! copes with many threads that hardly ever do anything. Parameters: `threads` (500), and how
-//! many `rounds` the token makes (600; 60 on kernel threads).
+//! many `rounds` the token makes (3,000; 60 on kernel threads).
 //!
 //! Each thread adds one to the token; at the end it must be right.
 #![forbid(unsafe_code)]
@@ -26,7 +26,7 @@ pub static WORKLOAD: Workload = Workload {
     scenario: Scenario::FineGrained,
     parameters: &[
         Parameter::new("threads", 500, "threads in the ring").within(2, 100_000),
-        Parameter::new("rounds", 600, "rounds that the token makes").on_kernel(60),
+        Parameter::new("rounds", 3_000, "rounds that the token makes").on_kernel(60),
     ],
     contrast: None,
     run,

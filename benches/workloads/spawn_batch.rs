@@ -2,7 +2,7 @@
 //! `spawn` to `join`.
 //!
 //! It measures what a short-lived thread costs when there are many of them at once: queues,
-//! memory, and the way to the other workers. Parameter: `threads` (200,000; 10,000 on kernel
+//! memory, and the way to the other workers. Parameter: `threads` (500,000; 20,000 on kernel
 //! threads).
 //!
 //! Each thread returns its number; the sum of all must be right.
@@ -23,7 +23,7 @@ pub static WORKLOAD: Workload = Workload {
     about: "start many empty threads, then join them all",
     operation: "a thread, started and joined",
     scenario: Scenario::ShortLived,
-    parameters: &[Parameter::new("threads", 200_000, "threads started at once").on_kernel(10_000)],
+    parameters: &[Parameter::new("threads", 500_000, "threads started at once").on_kernel(20_000)],
     contrast: None,
     run,
 };

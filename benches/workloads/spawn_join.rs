@@ -2,7 +2,7 @@
 //! thread, from `spawn` to `join`.
 //!
 //! It measures what a short-lived thread costs by itself, with nothing to overlap. Parameter:
-//! `threads` (500,000; 20,000 on kernel threads).
+//! `threads` (2,000,000; 50,000 on kernel threads).
 //!
 //! Each thread returns its number; the sum of all must be right.
 #![forbid(unsafe_code)]
@@ -22,7 +22,9 @@ pub static WORKLOAD: Workload = Workload {
     about: "start an empty thread and join it, one after the other",
     operation: "a thread, started and joined",
     scenario: Scenario::ShortLived,
-    parameters: &[Parameter::new("threads", 500_000, "threads started in turn").on_kernel(20_000)],
+    parameters: &[
+        Parameter::new("threads", 2_000_000, "threads started in turn").on_kernel(50_000),
+    ],
     contrast: None,
     run,
 };

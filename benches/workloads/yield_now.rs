@@ -2,7 +2,7 @@
 //! `yield_now`.
 //!
 //! It measures the bare switch from one thread to the next, with nothing waited for. Parameters:
-//! `threads` (2), and `rounds` for each of them (2,000,000; 200,000 on kernel threads).
+//! `threads` (2), and `rounds` for each of them (5,000,000; 1,000,000 on kernel threads).
 //!
 //! Each thread counts how often it came back; the sum must be right.
 #![forbid(unsafe_code)]
@@ -24,7 +24,7 @@ pub static WORKLOAD: Workload = Workload {
     scenario: Scenario::FineGrained,
     parameters: &[
         Parameter::new("threads", 2, "threads that give way").within(1, 100_000),
-        Parameter::new("rounds", 2_000_000, "how often each of them does").on_kernel(200_000),
+        Parameter::new("rounds", 5_000_000, "how often each of them does").on_kernel(1_000_000),
     ],
     contrast: None,
     run,
