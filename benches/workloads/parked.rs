@@ -109,6 +109,7 @@ fn run(order: &Order) -> Result<Measurement, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
 
     /// A gate works from plain threads too. The keeper is not let through before all have come,
     /// nor a thread before the gate is open: both would break the count.
@@ -120,14 +121,16 @@ mod tests {
             open: AtomicBool::new(false),
             keeper: thread::current(),
         });
+        let (introduce, threads) = mpsc::channel();
         let handles: Vec<_> = (0..8)
             .map(|_| {
                 let gate = Arc::clone(&gate);
+                let introduce = introduce.clone();
                 std::thread::spawn(move || {
-                    let me = thread::current();
+                    // Trefoil's handle: it is Trefoil's `park` that is to be woken.
+                    introduce.send(thread::current()).unwrap();
                     let open_before = gate.open.load(Ordering::Acquire);
                     gate.pass();
-                    drop(me);
                     open_before
                 })
             })
@@ -135,8 +138,8 @@ mod tests {
         gate.wait_for_all();
         assert_eq!(gate.arrived.load(Ordering::Acquire), 8);
         gate.open();
+        threads.iter().take(8).for_each(|thread| thread.unpark());
         for handle in handles {
-            handle.thread().unpark();
             assert!(!handle.join().unwrap());
         }
     }
