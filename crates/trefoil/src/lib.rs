@@ -165,4 +165,7 @@ mod documents {
 
     #[doc = include_str!("../../../docs/unsafe.md")]
     struct Unsafe;
+
+    #[doc = include_str!("../../../docs/soundness.md")]
+    struct Soundness;
 }
