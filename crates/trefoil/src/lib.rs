@@ -163,6 +163,9 @@ mod documents {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
 
+    #[doc = include_str!("../../../docs/architecture.md")]
+    struct Architecture;
+
     #[doc = include_str!("../../../docs/unsafe.md")]
     struct Unsafe;
 
