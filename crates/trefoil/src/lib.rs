@@ -169,6 +169,9 @@ mod documents {
     #[doc = include_str!("../../../docs/unsafe.md")]
     struct Unsafe;
 
+    #[doc = include_str!("../../../docs/blocking.md")]
+    struct Blocking;
+
     #[doc = include_str!("../../../docs/soundness.md")]
     struct Soundness;
 }
