@@ -1,4 +1,4 @@
-//! `echo_compute`: as [`echo`](super::echo), but the server computes for every request, and
+//! `echo_compute`: as [`echo`], but the server computes for every request, and
 //! answers with what it has computed. One operation is one request with its answer.
 //!
 //! It measures I/O with parallelism: the requests need more CPU time than one core has. Parameters
