@@ -132,7 +132,7 @@ pub(crate) fn compare(asked: &Compare) -> Result<(), Problem> {
 
 fn measure(asked: &Compare) -> Result<Comparison, Problem> {
     let program = single::own_program()?;
-    let date = machine::now();
+    let (machine, date) = (Machine::this(), machine::now());
     let mut rows = rows(&asked.only);
     let lanes: usize = rows.iter().map(|row| row.lanes.len()).sum();
     let most = asked.rounds.unwrap_or(ROUNDS);
@@ -157,7 +157,7 @@ fn measure(asked: &Compare) -> Result<Comparison, Problem> {
     }
     progress.finish();
     Ok(Comparison {
-        machine: Machine::this(),
+        machine,
         date,
         rounds,
         elapsed: start.elapsed(),

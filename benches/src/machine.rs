@@ -17,6 +17,9 @@ pub(crate) struct Machine {
     pub(crate) cpu: String,
     /// The kernel's name and release.
     pub(crate) kernel: String,
+    /// How many threads of all processes wanted to run in the minute before. Other work than this
+    /// program's disturbs it.
+    pub(crate) load: f64,
 }
 
 impl Machine {
@@ -28,6 +31,7 @@ impl Machine {
             cores: cores(),
             cpu: model_name(&text("/proc/cpuinfo")).unwrap_or_else(|| "unknown CPU".into()),
             kernel: format!("{} {}", std::env::consts::OS, release.trim()),
+            load: first_number(&text("/proc/loadavg")).unwrap_or(0.0),
         }
     }
 }
@@ -39,6 +43,10 @@ fn model_name(cpuinfo: &str) -> Option<String> {
         .find(|line| line.starts_with("model name"))?;
     let (_, name) = line.split_once(':')?;
     Some(name.trim().into())
+}
+
+fn first_number(text: &str) -> Option<f64> {
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// The present day and minute, as `2026-11-24 12:30 UTC`.
@@ -91,9 +99,11 @@ mod tests {
     }
 
     #[test]
-    fn the_processor_is_named_by_its_line() {
+    fn proc_is_read_as_the_kernel_writes_it() {
         let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t: fpu\n";
         assert_eq!(model_name(cpuinfo).as_deref(), Some("Some CPU @ 2 GHz"));
         assert_eq!(model_name("processor : 0\n"), None);
+        assert_eq!(first_number("0.48 0.88 1.21 2/115 42"), Some(0.48));
+        assert_eq!(first_number(""), None);
     }
 }

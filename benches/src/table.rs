@@ -33,12 +33,12 @@ fn head(comparison: &Comparison) -> String {
     let (rounds, elapsed) = (comparison.rounds, comparison.elapsed.as_secs());
     format!(
         "\
-machine   {} cores, {}, {}
+machine   {} cores, {}, {}; load {:.1} before it began
 date      {}
 rounds    {rounds}, interleaved, each run in a process of its own; {elapsed} s in all
 times     of one operation, by the clock: the median, and below it the least and the most
 ",
-        machine.cores, machine.cpu, machine.kernel, comparison.date
+        machine.cores, machine.cpu, machine.kernel, machine.load, comparison.date
     )
 }
 
