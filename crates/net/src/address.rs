@@ -7,9 +7,13 @@ use std::vec;
 
 use trefoil_runtime::thread;
 
-/// As [`std::net::ToSocketAddrs`], and implemented for the same types, but a name is looked up
-/// where it stops nobody else: by [`thread::blocking`], while the calling thread is parked. An
-/// address that is written in numbers needs no lookup.
+/// As [`std::net::ToSocketAddrs`], and implemented for the same types.
+///
+/// A name is looked up where it stops nobody else: by [`thread::blocking`], while the calling
+/// thread is parked. That needs what `std`'s trait does not promise, namely that the name may
+/// be used by another OS thread; therefore this trait is one of its own. An address that is
+/// written in numbers, or is one already, is never looked up, and parks nobody. A lookup is no
+/// cancellation point.
 ///
 /// ```
 /// use trefoil_net::ToSocketAddrs;
@@ -24,6 +28,7 @@ pub trait ToSocketAddrs {
     /// # Errors
     ///
     /// What the resolver says; `InvalidInput` if it is no address.
+    #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>>;
 }
 
@@ -32,6 +37,7 @@ fn one(address: SocketAddr) -> io::Result<vec::IntoIter<SocketAddr>> {
 }
 
 /// Looks a name up, on a thread that may block.
+#[track_caller]
 fn look_up<A: std::net::ToSocketAddrs<Iter = vec::IntoIter<SocketAddr>> + Sync + ?Sized>(
     name: &A,
 ) -> io::Result<vec::IntoIter<SocketAddr>> {
@@ -64,6 +70,7 @@ impl ToSocketAddrs for [SocketAddr] {
 }
 
 impl ToSocketAddrs for str {
+    #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         match self.parse() {
             Ok(address) => one(address),
@@ -73,12 +80,14 @@ impl ToSocketAddrs for str {
 }
 
 impl ToSocketAddrs for String {
+    #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         self.as_str().to_socket_addrs()
     }
 }
 
 impl ToSocketAddrs for (&str, u16) {
+    #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         match self.0.parse::<IpAddr>() {
             Ok(address) => one(SocketAddr::new(address, self.1)),
@@ -88,18 +97,21 @@ impl ToSocketAddrs for (&str, u16) {
 }
 
 impl ToSocketAddrs for (String, u16) {
+    #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         (self.0.as_str(), self.1).to_socket_addrs()
     }
 }
 
 impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
+    #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         (**self).to_socket_addrs()
     }
 }
 
 /// All addresses at once; none is an error, as in `std`.
+#[track_caller]
 pub(crate) fn all(address: &(impl ToSocketAddrs + ?Sized)) -> io::Result<Vec<SocketAddr>> {
     let addresses: Vec<_> = address.to_socket_addrs()?.collect();
     if addresses.is_empty() {

@@ -13,14 +13,19 @@
 //!   trefoil_runtime::Source          who waits for a descriptor, and how it is woken
 //! ```
 //!
+//! Readiness is learnt from the operations: each is tried first, and only one that would block
+//! waits. Timeouts are deadlines of that wait, not options of the socket, so they hold in every
+//! model and cost nothing while data comes.
+//!
 //! Name resolution may block, so it goes to [`trefoil_runtime::thread::blocking`]; see
 //! [`ToSocketAddrs`].
 
 mod address;
+mod exhausted;
 mod socket;
 mod tcp;
 
 pub use address::ToSocketAddrs;
-pub use socket::DescriptorsExhausted;
+pub use exhausted::DescriptorsExhausted;
 pub use std::net::Shutdown;
 pub use tcp::{Incoming, TcpListener, TcpStream};

@@ -1,7 +1,5 @@
 //! The system calls, one each. None of them waits: the descriptors are non-blocking.
 
-use std::error::Error;
-use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -9,40 +7,10 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
-/// Why no connection could be accepted or made: the process, or the system, has no descriptors
-/// left. A connection that was not accepted is not lost: it waits in the listener's queue.
-#[derive(Debug)]
-pub struct DescriptorsExhausted(io::Error);
+use crate::exhausted::explain;
 
-impl fmt::Display for DescriptorsExhausted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limit = match self.0.raw_os_error() {
-            Some(libc::ENFILE) => "`fs.file-max`",
-            _ => "`ulimit -n` (RLIMIT_NOFILE)",
-        };
-        write!(
-            f,
-            "no descriptor is left for a connection ({}): raise {limit}, or close connections",
-            self.0
-        )
-    }
-}
-
-impl Error for DescriptorsExhausted {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
-/// Says what to do when descriptors are exhausted.
-fn explain(refused: io::Error) -> io::Error {
-    match refused.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE) => {
-            io::Error::new(refused.kind(), DescriptorsExhausted(refused))
-        }
-        _ => refused,
-    }
-}
+/// The system refuses a call with more buffers; `std` hands on the first ones, and so do we.
+pub(crate) const MOST_BUFFERS: usize = libc::UIO_MAXIOV as usize;
 
 /// Takes a connection from a listener's queue.
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SocketAddr)> {
@@ -77,14 +45,14 @@ pub(crate) fn connect(to: SocketAddr) -> io::Result<OwnedFd> {
     }
 }
 
+/// `EAGAIN` is not among them: for TCP it means that the attempt was not begun, and nothing
+/// would ever end it.
 fn is_under_way(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EINPROGRESS | libc::EINTR | libc::EAGAIN)
-    )
+    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))
 }
 
-/// Whether the attempt to connect has succeeded. `WouldBlock`: it is still under way.
+/// Whether the attempt to connect has succeeded. `WouldBlock`: it is still under way. The
+/// error is asked for first: an attempt that fails in between is seen at the next event.
 pub(crate) fn connected(fd: BorrowedFd<'_>) -> io::Result<()> {
     let socket = SockRef::from(&fd);
     if let Some(failed) = socket.take_error()? {
@@ -124,6 +92,11 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 
 pub(crate) fn write_vectored(fd: BorrowedFd<'_>, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
     SockRef::from(&fd).send_vectored_with_flags(bytes, libc::MSG_NOSIGNAL)
+}
+
+/// Another descriptor of the same socket.
+pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    fd.try_clone_to_owned().map_err(explain)
 }
 
 /// The internet address that a call has given.

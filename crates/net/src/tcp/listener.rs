@@ -1,17 +1,20 @@
 //! Where connections are waited for.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::Arc;
 
 use socket2::SockRef;
 use trefoil_runtime::{Interest, Reason, Source, Wait};
 
+use super::incoming::Incoming;
 use super::modes::Modes;
 use super::stream::TcpStream;
 use crate::address::{self, ToSocketAddrs};
+use crate::exhausted;
 use crate::socket;
 
 /// A socket that accepts connections, as [`std::net::TcpListener`].
@@ -30,61 +33,64 @@ use crate::socket;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpListener {
-    source: Source,
-    modes: Arc<Modes>,
+    pub(super) source: Source,
+    pub(super) modes: Arc<Modes>,
 }
 
 impl TcpListener {
     /// Listens at an address: the first of `address` that can be had. Port 0 is any free one.
-    /// Parks the thread if a name has to be looked up.
+    /// As in `std`, an address can be had again at once after its last listener is gone
+    /// (`SO_REUSEADDR`). Parks the thread if a name has to be looked up; no cancellation
+    /// point.
     ///
     /// # Errors
     ///
-    /// What the resolver and the operating system say: `AddrInUse`, `PermissionDenied`.
+    /// What the resolver and the operating system say: `AddrInUse`, `PermissionDenied`. At the
+    /// limit of descriptors it is [`DescriptorsExhausted`](crate::DescriptorsExhausted).
+    ///
+    /// ```
+    /// use trefoil_net::TcpListener;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
         let addresses = address::all(&address)?;
-        TcpListener::from_std(std::net::TcpListener::bind(&addresses[..])?)
-    }
-
-    /// Takes over a listener of `std`.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be made non-blocking.
-    pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        TcpListener::from_fd(listener.into())
-    }
-
-    fn from_fd(fd: OwnedFd) -> io::Result<TcpListener> {
-        Ok(TcpListener {
-            source: Source::new(fd)?,
-            modes: Arc::default(),
-        })
-    }
-
-    /// Makes it a listener of `std`, whose calls block the OS thread.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be made blocking.
-    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        let listener = std::net::TcpListener::from(self.source.into_fd());
-        listener.set_nonblocking(self.modes.is_nonblocking())?;
-        Ok(listener)
+        let listener = std::net::TcpListener::bind(&addresses[..]).map_err(exhausted::explain)?;
+        TcpListener::from_std(listener)
     }
 
     /// Waits for a connection, and gives it with its peer's address. A cancellation point.
     ///
     /// # Errors
     ///
-    /// What `accept(2)` says. At the limit of descriptors it says what to do, and the
-    /// connection stays in the queue; a server should pause before it tries again.
+    /// What `accept(2)` says. As in `std`, that may be the fault of one connection
+    /// (`ConnectionAborted`), and the next call is about the next one.
+    ///
+    /// At the limit of descriptors it is [`DescriptorsExhausted`](crate::DescriptorsExhausted),
+    /// which says what to do. The connection stays in the queue, so that the next call fails
+    /// at once as well: a server should close something, or pause, before it tries again.
+    ///
+    /// `WouldBlock` if the listener is [non-blocking](TcpListener::set_nonblocking).
+    ///
+    /// ```
+    /// use trefoil_net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (_server, address) = listener.accept()?;
+    /// assert_eq!(address, client.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (fd, address) = self.modes.io(
             &self.source,
             Interest::Read,
             Wait::new(Reason::Accept),
+            // Whether it was the last one in the queue is not told.
             |_| false,
             socket::accept,
         )?;
@@ -93,36 +99,71 @@ impl TcpListener {
 
     /// The connections, one after the other, without an end; each is an
     /// [`accept`](TcpListener::accept).
+    ///
+    /// ```
+    /// use trefoil_net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let _client = TcpStream::connect(listener.local_addr()?)?;
+    /// for connection in listener.incoming() {
+    ///     println!("{:?}", connection?);
+    ///     # break;
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
-    /// The address at which it listens.
+    /// The address at which it listens. Does not wait.
     ///
     /// # Errors
     ///
     /// What `getsockname(2)` says.
+    ///
+    /// ```
+    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
+    /// assert!(listener.local_addr()?.ip().is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket::internet(self.socket().local_addr())
     }
 
-    /// Another handle to the same socket: a connection goes to one of them.
+    /// Another handle to the same socket, with a descriptor of its own: a connection goes to
+    /// one of them. They share [`set_nonblocking`](TcpListener::set_nonblocking). Each can be
+    /// watched by another worker, so that several can accept at the same time.
     ///
     /// # Errors
     ///
-    /// At the limit of descriptors.
+    /// At the limit of descriptors, [`DescriptorsExhausted`](crate::DescriptorsExhausted).
+    ///
+    /// ```
+    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
+    /// let other = listener.try_clone()?;
+    /// assert_eq!(other.local_addr()?, listener.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<TcpListener> {
         Ok(TcpListener {
-            source: Source::from_nonblocking(self.source.as_fd().try_clone_to_owned()?),
+            source: Source::from_nonblocking(socket::duplicate(self.source.as_fd())?),
             modes: Arc::clone(&self.modes),
         })
     }
 
-    /// Whether [`accept`](TcpListener::accept) fails with `WouldBlock` instead of waiting.
+    /// Whether [`accept`](TcpListener::accept) fails with `WouldBlock` instead of waiting. A
+    /// thread that waits already goes on waiting. The descriptor is non-blocking either way.
     ///
     /// # Errors
     ///
     /// None; `std`'s may have one.
+    ///
+    /// ```
+    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_nonblocking(true)?;
+    /// assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.modes.set_nonblocking(nonblocking);
         Ok(())
@@ -133,15 +174,28 @@ impl TcpListener {
     /// # Errors
     ///
     /// What `setsockopt(2)` says.
+    ///
+    /// ```
+    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_ttl(42)?;
+    /// assert_eq!(listener.ttl()?, 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket().set_ttl_v4(ttl)
     }
 
-    /// How many routers packets may pass.
+    /// How many routers packets may pass; see [`set_ttl`](TcpListener::set_ttl).
     ///
     /// # Errors
     ///
     /// What `getsockopt(2)` says.
+    ///
+    /// ```
+    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
+    /// assert!(listener.ttl()? > 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket().ttl_v4()
     }
@@ -151,49 +205,18 @@ impl TcpListener {
     /// # Errors
     ///
     /// What `getsockopt(2)` says.
+    ///
+    /// ```
+    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
+    /// assert!(listener.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket().take_error()
     }
 
     fn socket(&self) -> SockRef<'_> {
         SockRef::from(&self.source)
-    }
-}
-
-/// The connections of a [`TcpListener`]; see [`incoming`](TcpListener::incoming).
-#[derive(Debug)]
-#[must_use = "it accepts nothing until it is iterated"]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-}
-
-impl Iterator for Incoming<'_> {
-    type Item = io::Result<TcpStream>;
-
-    #[track_caller]
-    fn next(&mut self) -> Option<io::Result<TcpStream>> {
-        Some(self.listener.accept().map(|(stream, _)| stream))
-    }
-}
-
-impl std::iter::FusedIterator for Incoming<'_> {}
-
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.as_fd()
-    }
-}
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.fd()
-    }
-}
-
-impl From<TcpListener> for OwnedFd {
-    /// The descriptor, which stays non-blocking.
-    fn from(listener: TcpListener) -> OwnedFd {
-        listener.source.into_fd()
     }
 }
 

@@ -1,5 +1,6 @@
 //! How calls on a socket wait: not at all, for so long, or without a limit. The clones of a
 //! socket share it, as they share a socket's options in `std`.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
