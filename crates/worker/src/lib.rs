@@ -19,6 +19,7 @@
 //!
 //! A park costs two switches (to the loop and on to the next fiber), and no atomic
 //! read-modify-write.
+#![forbid(unsafe_code)]
 
 mod poller;
 mod remote;
