@@ -20,6 +20,9 @@
 //! Name resolution may block, so it goes to [`trefoil_runtime::thread::blocking`]; see
 //! [`ToSocketAddrs`].
 
+// Models need the protocols only; what waits for real things is left out.
+#![cfg(not(trefoil_loom))]
+
 mod address;
 mod exhausted;
 mod socket;
