@@ -16,7 +16,7 @@ yield         threads=2 rounds=200
 ping_pong     rounds=200
 ring          threads=20 rounds=10
 primes        limit=2000
-fib           n=12
+fib           n=12 cutoff=6
 echo          connections=4 requests=10
 echo_compute  connections=4 requests=10
 blocking      calls=4

@@ -340,4 +340,31 @@ mod loom_models {
             assert!(!sleeps_over_work(&model, without_timeout));
         });
     }
+
+    /// Work that was left to a search is passed on when the search ends with something else.
+    #[test]
+    fn work_left_to_a_search_finds_a_worker() {
+        loom::model(|| {
+            let idle = Arc::new(Idle::new(3));
+            let work = Arc::new(AtomicUsize::new(0));
+            // Worker 2 sleeps; worker 1 searches, and has found something elsewhere.
+            let sleeper = idle.announce(2);
+            let search = idle.search().expect("nobody else searches");
+            let spawner = {
+                let (idle, work) = (Arc::clone(&idle), Arc::clone(&work));
+                thread::spawn(move || {
+                    work.store(2, Ordering::Relaxed);
+                    idle.work_added(2)
+                })
+            };
+            let passed_on = idle.work_found(search, || work.load(Ordering::Relaxed) != 0);
+            let added = spawner.join().unwrap();
+            assert_eq!(
+                [passed_on, added].into_iter().flatten().collect::<Vec<_>>(),
+                [2],
+                "the sleeper is roused, once"
+            );
+            let _ = idle.awake(sleeper, true);
+        });
+    }
 }

@@ -32,6 +32,8 @@ pub trait Runtime: Send + Sync {
 
     /// The current thread leaves the processor until it is woken or `until` has come.
     ///
+    /// It does not unwind: who waits is in lists that others use.
+    ///
     /// It may return early: the caller checks what it waits for, in a loop. A wake-up that
     /// came since the caller last looked makes it return at once.
     fn park(&self, until: Option<Instant>);

@@ -152,16 +152,13 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
     if done() {
         return Outcome::Woken;
     }
-    // By Rule 6. While the thread waits its neighbours may unwind, but it does not begin to.
-    let wait = &Wait {
-        cancellable: wait.cancellable && unwinding::is_calm(),
-        ..*wait
-    };
+    // While the thread waits its neighbours may unwind, but it does not begin to.
+    let calm = unwinding::is_calm();
     header
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
     let outcome = loop {
-        if let Some(early) = interrupted(header, runtime, wait) {
+        if let Some(early) = interrupted(header, runtime, wait, calm) {
             // A last look: what has come counts more than that it came late.
             break if done() { Outcome::Woken } else { early };
         }
@@ -176,9 +173,10 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
     outcome
 }
 
+/// `calm`: the thread is known not to unwind.
 #[inline]
-fn interrupted(header: &Header, runtime: &dyn Runtime, wait: &Wait) -> Option<Outcome> {
-    if wait.cancellable && is_cancelled(header) {
+fn interrupted(header: &Header, runtime: &dyn Runtime, wait: &Wait, calm: bool) -> Option<Outcome> {
+    if wait.cancellable && is_cancelled(header) && may_raise(calm) {
         return Some(Outcome::Cancelled);
     }
     let late = wait.until.is_some_and(|until| runtime.now() >= until);
@@ -190,11 +188,13 @@ pub(crate) fn interruption(wait: &Wait) -> Option<Outcome> {
     let me = thread_ref();
     // SAFETY: the current thread is alive and has started.
     let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
-    let wait = &Wait {
-        cancellable: wait.cancellable && unwinding::is_calm(),
-        ..*wait
-    };
-    interrupted(header, runtime, wait)
+    interrupted(header, runtime, wait, unwinding::is_calm())
+}
+
+/// By Rule 6: never while the thread unwinds, and not where nothing unwinds.
+#[cold]
+fn may_raise(calm: bool) -> bool {
+    cfg!(panic = "unwind") && (calm || unwinding::is_calm())
 }
 
 #[inline]

@@ -260,7 +260,7 @@ pub(crate) mod testing {
     use super::*;
 
     /// A message of its own allocation, for tests and models.
-    #[derive(Debug)]
+    #[derive(Debug, PartialEq, Eq)]
     pub(crate) struct Note(pub(crate) Box<NoteBody>);
 
     #[derive(Debug)]
@@ -268,6 +268,14 @@ pub(crate) mod testing {
         pub(crate) value: usize,
         link: Link<NoteBody>,
     }
+
+    impl PartialEq for NoteBody {
+        fn eq(&self, other: &NoteBody) -> bool {
+            self.value == other.value
+        }
+    }
+
+    impl Eq for NoteBody {}
 
     impl Note {
         pub(crate) fn new(value: usize) -> Note {
@@ -347,5 +355,97 @@ mod tests {
             panic!("it was accepted")
         };
         assert_eq!(note.0.value, 2);
+    }
+}
+
+/// The owner sleeps in loom's `park`, and whoever is told to wakes it by `unpark`: a lost
+/// wake-up is a deadlock, which loom reports.
+#[cfg(all(test, trefoil_loom))]
+mod loom_models {
+    use super::testing::Note;
+    use super::*;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    fn post(inbox: &Inbox<Note>, owner: &thread::Thread, value: usize) {
+        match inbox.push(Note::new(value)) {
+            Posted::WakeOwner => owner.unpark(),
+            Posted::Awake => {}
+            Posted::Closed(_) => unreachable!("nobody closes it here"),
+        }
+    }
+
+    fn sleep_once(inbox: &Inbox<Note>) {
+        if inbox.fall_asleep() {
+            thread::park();
+        }
+    }
+
+    #[test]
+    fn every_message_arrives_at_an_owner_that_sleeps_between() {
+        loom::model(|| {
+            let inbox = Arc::new(Inbox::new());
+            let owner = thread::current();
+            let posters = [1, 2].map(|value| {
+                let (inbox, owner) = (Arc::clone(&inbox), owner.clone());
+                thread::spawn(move || post(&inbox, &owner, value))
+            });
+            let mut sum = 0;
+            while sum != 3 {
+                sum += inbox.take().map(|note| note.0.value).sum::<usize>();
+                if sum != 3 {
+                    sleep_once(&inbox);
+                }
+            }
+            for poster in posters {
+                poster.join().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn a_sleeper_is_roused_without_a_message_or_sees_the_reason() {
+        loom::model(|| {
+            let inbox = Arc::new(Inbox::<Note>::new());
+            let reason = Arc::new(crate::atomic::AtomicU32::new(0));
+            let owner = thread::current();
+            let rouser = {
+                let (inbox, reason) = (Arc::clone(&inbox), Arc::clone(&reason));
+                thread::spawn(move || {
+                    reason.store(1, Ordering::Relaxed);
+                    // As `Idle`: whoever writes first and looks second.
+                    crate::atomic::fence(Ordering::SeqCst);
+                    if inbox.rouse() {
+                        owner.unpark();
+                    }
+                })
+            };
+            while reason.load(Ordering::Relaxed) == 0 {
+                if inbox.fall_asleep() {
+                    crate::atomic::fence(Ordering::SeqCst);
+                    if reason.load(Ordering::Relaxed) == 0 {
+                        thread::park();
+                    }
+                    let _ = inbox.take();
+                }
+            }
+            rouser.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_message_is_taken_or_given_back() {
+        loom::model(|| {
+            let inbox = Arc::new(Inbox::new());
+            let poster = {
+                let inbox = Arc::clone(&inbox);
+                thread::spawn(move || match inbox.push(Note::new(1)) {
+                    Posted::Closed(note) => note.0.value,
+                    _ => 0,
+                })
+            };
+            let taken: usize = inbox.close().map(|note| note.0.value).sum();
+            assert_eq!(poster.join().unwrap() + taken, 1);
+        });
     }
 }

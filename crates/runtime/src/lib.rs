@@ -25,6 +25,9 @@
 //!
 //! It starts no OS thread but those of its pools, prints nothing, and never ends the process.
 
+// A model uses a part of the crate.
+#![cfg_attr(trefoil_loom, allow(dead_code))]
+
 mod atomic;
 #[cfg(not(trefoil_loom))]
 pub mod cancel;
@@ -55,6 +58,10 @@ mod registry;
 mod run;
 #[cfg(not(trefoil_loom))]
 mod source;
+#[cfg(not(trefoil_loom))]
+mod spin;
+#[cfg(trefoil_loom)]
+#[path = "loom_spin.rs"]
 mod spin;
 mod state;
 #[cfg(not(trefoil_loom))]

@@ -8,7 +8,7 @@
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
-use crate::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// A value behind a spin lock.
 ///
@@ -33,17 +33,7 @@ unsafe impl<T: Send> Sync for Spin<T> {}
 
 impl<T> Spin<T> {
     /// A free lock around `value`.
-    #[cfg(not(trefoil_loom))]
     pub const fn new(value: T) -> Spin<T> {
-        Spin {
-            held: AtomicU32::new(0),
-            value: UnsafeCell::new(value),
-        }
-    }
-
-    /// A free lock around `value`.
-    #[cfg(trefoil_loom)]
-    pub fn new(value: T) -> Spin<T> {
         Spin {
             held: AtomicU32::new(0),
             value: UnsafeCell::new(value),
@@ -93,7 +83,6 @@ impl<T> Spin<T> {
     }
 }
 
-#[cfg(not(trefoil_loom))]
 fn pause(looks: u32) {
     if looks < 64 {
         core::hint::spin_loop();
@@ -101,11 +90,6 @@ fn pause(looks: u32) {
         // The holder may be off its processor: let the kernel run it.
         std::thread::yield_now();
     }
-}
-
-#[cfg(trefoil_loom)]
-fn pause(_: u32) {
-    loom::thread::yield_now();
 }
 
 /// Access to the value of a [`Spin`]; gives the lock back when dropped.

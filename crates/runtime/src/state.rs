@@ -310,3 +310,130 @@ mod tests {
         assert_eq!(state.get(), RunState::Finished);
     }
 }
+
+/// A condition is a word that is written and read `Relaxed`: that it is seen is the work of
+/// the transitions. A lost wake-up is a deadlock, which loom reports.
+#[cfg(all(test, trefoil_loom))]
+mod loom_models {
+    use super::*;
+    use crate::inbox::testing::Note;
+    use crate::inbox::{Inbox, Posted};
+    use loom::sync::Arc;
+    use loom::thread;
+
+    struct Shared {
+        state: State,
+        conditions: [AtomicU32; 2],
+    }
+
+    fn started() -> Arc<Shared> {
+        let shared = Arc::new(Shared {
+            state: State::new(),
+            conditions: [AtomicU32::new(0), AtomicU32::new(0)],
+        });
+        shared.state.start();
+        shared
+    }
+
+    /// With three threads, all interleavings with up to two preemptions.
+    fn bounded(body: impl Fn() + Sync + Send + 'static) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(body);
+    }
+
+    impl Shared {
+        fn all(&self) -> bool {
+            let mut set = self.conditions.iter().map(|it| it.load(Ordering::Relaxed));
+            set.all(|it| it == 1)
+        }
+    }
+
+    /// A kernel thread parks until two others have made their conditions true. loom's `park`
+    /// stands for the futex.
+    #[test]
+    fn a_kernel_thread_misses_no_wake_up() {
+        bounded(|| {
+            let shared = started();
+            let sleeper = thread::current();
+            let wakers = [0, 1].map(|which| {
+                let (shared, sleeper) = (Arc::clone(&shared), sleeper.clone());
+                thread::spawn(move || {
+                    shared.conditions[which].store(1, Ordering::Relaxed);
+                    if shared.state.shared_wake() == SharedWake::Futex {
+                        sleeper.unpark();
+                    }
+                })
+            });
+            while !shared.all() {
+                if shared.state.shared_prepare_park() {
+                    while shared.state.shared_is_parked() {
+                        thread::park();
+                    }
+                    shared.state.shared_finish_park();
+                }
+            }
+            for waker in wakers {
+                waker.join().unwrap();
+            }
+        });
+    }
+
+    /// Two others mail a fiber's owner; of two that come together one sends the message for
+    /// both. What both wrote is seen after the message was read.
+    #[test]
+    fn a_fiber_misses_no_mail() {
+        bounded(|| {
+            let shared = started();
+            let inbox = Arc::new(Inbox::new());
+            let owner = thread::current();
+            let posters = [0, 1].map(|which| {
+                let (shared, owner) = (Arc::clone(&shared), owner.clone());
+                let inbox = Arc::clone(&inbox);
+                thread::spawn(move || {
+                    shared.conditions[which].store(1, Ordering::Relaxed);
+                    if shared.state.mail_post() && inbox.push(Note::new(which)) == Posted::WakeOwner
+                    {
+                        owner.unpark();
+                    }
+                })
+            });
+            loop {
+                for _ in inbox.take() {
+                    shared.state.mail_read();
+                }
+                if shared.all() {
+                    break;
+                }
+                if inbox.fall_asleep() {
+                    thread::park();
+                }
+            }
+            for poster in posters {
+                poster.join().unwrap();
+            }
+        });
+    }
+
+    /// What is written before a wake-up of a thread that is just starting is seen by the
+    /// thread, or the waker sees that it has started.
+    #[test]
+    fn a_starting_thread_is_woken_or_sees_it_itself() {
+        loom::model(|| {
+            let shared = Arc::new(Shared {
+                state: State::new(),
+                conditions: [AtomicU32::new(0), AtomicU32::new(0)],
+            });
+            let waker = {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    shared.conditions[0].store(1, Ordering::Relaxed);
+                    shared.state.is_started_for_wake()
+                })
+            };
+            shared.state.start();
+            let seen = shared.conditions[0].load(Ordering::Relaxed) == 1;
+            assert!(waker.join().unwrap() || seen);
+        });
+    }
+}

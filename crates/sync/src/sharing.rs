@@ -238,7 +238,9 @@ mod loom_models {
                 thread::spawn(move || shared.write())
             });
             assert!(shared.read() <= 2);
-            others.map(|other| other.join().unwrap());
+            for other in others {
+                other.join().unwrap();
+            }
             assert_eq!(shared.read(), 2);
             assert_eq!(shared.lock.word.load(Ordering::Relaxed), 0);
         });
@@ -253,7 +255,9 @@ mod loom_models {
                 thread::spawn(move || assert!(shared.read() <= 1))
             });
             shared.write();
-            others.map(|other| other.join().unwrap());
+            for other in others {
+                other.join().unwrap();
+            }
             assert_eq!(shared.lock.word.load(Ordering::Relaxed), 0);
         });
     }
