@@ -101,7 +101,8 @@ impl State {
     /// What the thread is doing, for dumps: a moment later it may be doing something else.
     pub(crate) fn get(&self) -> RunState {
         // Acquire: pairs with `start`, so that a reader who sees a started thread also
-        // sees which runtime owns it.
+        // sees which runtime owns it. If it sees a later store of an `owned_*`, which is
+        // Relaxed, it pairs with the fence of `start` before that store.
         match self.word.load(Ordering::Acquire) {
             NEW => RunState::New,
             READY => RunState::Ready,
@@ -116,7 +117,8 @@ impl State {
         debug_assert_eq!(self.get(), RunState::New);
         // Release: pairs with `get`; the owner has been written before.
         self.word.store(RUNNING, Ordering::Release);
-        // Pairs with the fence of `is_started_for_wake`: either the thread sees the token or
+        // Pairs with `get`, which may see a later store (as a release fence); and with the
+        // fence of `is_started_for_wake`: either the thread sees the token or
         // the request that the other side has set, or the other side sees it started.
         fence(Ordering::SeqCst);
     }
