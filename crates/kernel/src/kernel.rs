@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use trefoil_runtime::{
     Interest, Limits, Model, NewThread, Outcome, Pool, Runtime, Source, Thread, Wait, os,
-    run_current,
 };
 
 use crate::builder::Builder;
@@ -56,20 +55,16 @@ impl Kernel {
 
 /// The life of a thread on its kernel thread.
 fn live(Job { thread, home }: Job) {
-    let thread = thread.start_kernel(home);
     let named = thread.thread().name().map(os::set_thread_name).is_some();
-    thread.as_current(run_current);
+    live_here(thread, home);
     if named {
         os::set_thread_name(NAME);
     }
-    thread.finish();
 }
 
 /// Runs a thread on the calling kernel thread.
 pub(crate) fn live_here(thread: NewThread, home: Arc<Kernel>) {
-    let thread = thread.start_kernel(home);
-    thread.as_current(run_current);
-    thread.finish();
+    thread.start_kernel(home).run_here();
 }
 
 /// Starts a thread with a stack size of its own on a kernel thread of its own.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::clock;
 use crate::contract::Runtime;
 use crate::model::Model;
+use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
 use crate::thread::{Header, Thread, ThreadRef, adopted, fiber};
 use crate::unwinding;
@@ -163,7 +164,8 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
             break if done() { Outcome::Woken } else { early };
         }
         if wait.until.is_some() || !fiber::park(header) {
-            runtime.park(wait.until);
+            // Others may hold a pointer to this wait's waiter.
+            no_unwind(|| runtime.park(wait.until));
         }
         if done() {
             break Outcome::Woken;
@@ -223,7 +225,7 @@ pub(crate) fn with<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> R {
     let unwinding = unsafe { &header.as_ref().unwinding };
     unwinding::enter(unwinding.take());
     let outer = CURRENT.replace(header.as_ptr());
-    let result = body();
+    let result = no_unwind(body);
     CURRENT.set(outer);
     unwinding.set(unwinding::leave());
     result

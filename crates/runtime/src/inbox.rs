@@ -172,11 +172,12 @@ impl<M: Message> Inbox<M> {
 
     /// The owner is awake and takes all messages, oldest first.
     pub fn take(&self) -> Messages<M> {
-        // A look first: the exchange is for when there is something.
-        if self.head.load(Ordering::Relaxed).is_null() {
+        // A look first: the exchange is for when there is something. Acquire: pairs with
+        // `rouse`, which leaves nothing to take.
+        if self.head.load(Ordering::Acquire).is_null() {
             return Messages::none();
         }
-        // Acquire: pairs with `push` and `rouse`.
+        // Acquire: pairs with `push`.
         Messages::reversed(self.head.swap(ptr::null_mut(), Ordering::Acquire))
     }
 

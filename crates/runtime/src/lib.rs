@@ -42,6 +42,8 @@ mod domain;
 mod inbox;
 mod model;
 #[cfg(not(trefoil_loom))]
+mod no_unwind;
+#[cfg(not(trefoil_loom))]
 mod offload;
 #[cfg(not(trefoil_loom))]
 pub mod os;
@@ -95,5 +97,5 @@ mod real {
     pub use crate::source::{Interest, Poller, Readiness, Source};
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;
-    pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId, run_current};
+    pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};
 }

@@ -39,8 +39,8 @@ impl Owner {
         // Numbers are never used again, so a fiber that outlives its owner is nobody's.
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
-        let before = HERE.replace(key);
-        assert_eq!(before, 0, "an OS thread owns the fibers of one worker");
+        assert_eq!(HERE.get(), 0, "an OS thread owns the fibers of one worker");
+        HERE.set(key);
         Owner {
             key,
             _not_send: PhantomData,

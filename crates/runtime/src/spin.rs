@@ -6,6 +6,7 @@
 //! therefore a waiter spins briefly and then offers its processor to the kernel.
 
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -51,7 +52,10 @@ impl<T> Spin<T> {
         {
             self.lock_slow();
         }
-        SpinGuard { lock: self }
+        SpinGuard {
+            lock: self,
+            _value: PhantomData,
+        }
     }
 
     #[cold]
@@ -96,6 +100,8 @@ fn pause(looks: u32) {
 #[derive(Debug)]
 pub struct SpinGuard<'a, T> {
     lock: &'a Spin<T>,
+    /// It is shared between OS threads only if the value may be.
+    _value: PhantomData<&'a mut T>,
 }
 
 impl<T> Deref for SpinGuard<'_, T> {

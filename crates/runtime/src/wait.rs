@@ -156,6 +156,7 @@ mod imp {
     use super::{FIRED, Outcome, Wait, Waiter};
     use crate::atomic::Ordering;
     use crate::current;
+    use crate::no_unwind::no_unwind;
     use crate::thread::ThreadRef;
 
     pub(super) type Me = ThreadRef;
@@ -178,7 +179,7 @@ mod imp {
             // A fiber of this OS thread: it runs only after we have returned.
             // SAFETY: as above.
             unsafe { (*word).store(FIRED, Ordering::Relaxed) };
-            thread.wake();
+            no_unwind(|| thread.wake());
             return;
         }
         // SAFETY: as above.
@@ -186,7 +187,8 @@ mod imp {
         // Release: pairs with `is_fired`. From here on the waiter may be gone.
         // SAFETY: as above, until this very store.
         unsafe { (*word).store(FIRED, Ordering::Release) };
-        thread.wake();
+        // Whoever fires may have listed a waiter of its own.
+        no_unwind(|| thread.wake());
     }
 }
 

@@ -125,7 +125,7 @@ impl Worker {
     }
 
     #[inline]
-    fn run(&self, thread: Live) {
+    fn run(&self, mut thread: Live) {
         match thread.resume() {
             Left::Yielded => {
                 thread.set_ready();

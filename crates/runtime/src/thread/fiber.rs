@@ -12,6 +12,7 @@ use trefoil_fiber::{Fiber, RawFiber, Resumed, Stack};
 
 use super::header::Header;
 use super::live::{Live, run_current};
+use crate::current;
 
 /// Why a fiber has left its stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +46,13 @@ impl Live {
 
     /// Makes it the current thread, and runs it until it leaves its stack.
     #[inline]
-    pub fn resume(&self) -> Left {
+    pub fn resume(&mut self) -> Left {
         let context = self.header().context.get();
         assert!(!context.is_null(), "a fiber needs a stack to run");
-        // SAFETY: `equip` has put the fiber there. A `Live` exists once, and nobody else
-        // resumes the fiber.
+        // SAFETY: `equip` has put the fiber there. A `Live` exists once, and we have it
+        // mutably: nobody else resumes the fiber, not even itself.
         let mut fiber = unsafe { Fiber::from_raw(RawFiber::from_ptr(context)) };
-        let resumed = self.as_current(|| fiber.resume(0));
+        let resumed = current::with(self.pointer(), || fiber.resume(0));
         let _ = fiber.into_raw();
         match resumed {
             Resumed::Suspended(PARK) => Left::Parked,

@@ -8,7 +8,7 @@
 //! | `id`, `model`, `name`, `stack_size`, `vtable` | anybody; they never change             |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `next_ready`, `context`, `unwinding`, `raised`, `ever_raised`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `next_ready`, `context`, `unwinding`, `raised`, `ever_raised`, `concluded`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -108,6 +108,8 @@ pub(crate) struct Header {
     home: UnsafeCell<Option<Arc<dyn Runtime>>>,
     owner: AtomicUsize,
     pub(crate) next_ready: Cell<Option<NonNull<Header>>>,
+    /// It has run its closure, and told whoever waits for its end.
+    pub(crate) concluded: Cell<bool>,
     /// The fiber, from the start to the end.
     #[cfg(feature = "fibers")]
     pub(crate) context: Cell<*mut ()>,
@@ -143,6 +145,7 @@ impl Header {
             home: UnsafeCell::new(None),
             owner: AtomicUsize::new(0),
             next_ready: Cell::new(None),
+            concluded: Cell::new(false),
             #[cfg(feature = "fibers")]
             context: Cell::new(core::ptr::null_mut()),
             mail_link: Link::new(),

@@ -63,6 +63,12 @@ impl JoinWord {
         self.0.load(Ordering::Acquire).addr() == DONE
     }
 
+    /// Whether the handle has gone. It never comes back.
+    pub(crate) fn is_detached(&self) -> bool {
+        // Relaxed: the result is the thread's own, before and after.
+        self.0.load(Ordering::Relaxed).addr() == DETACHED
+    }
+
     /// The handle goes. `true`: the thread has ended before; the result is the caller's.
     fn detach(&self) -> bool {
         if self.is_done() {

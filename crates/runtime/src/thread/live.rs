@@ -52,6 +52,11 @@ impl Live {
         Thread::borrowed(&self.header)
     }
 
+    #[cfg(feature = "fibers")]
+    pub(super) fn pointer(&self) -> NonNull<Header> {
+        self.header
+    }
+
     pub(super) fn header(&self) -> &Header {
         self.thread().header()
     }
@@ -63,11 +68,14 @@ impl Live {
         (size != 0).then_some(size)
     }
 
-    /// Makes it the current thread of this OS thread while `body` runs. On a
-    /// kernel thread, `body` calls [`run_current`].
-    #[inline]
-    pub fn as_current<R>(&self, body: impl FnOnce() -> R) -> R {
-        current::with(self.header, body)
+    /// Runs the thread to its end on the calling kernel thread's stack.
+    ///
+    /// # Panics
+    ///
+    /// If it has begun to run elsewhere.
+    pub fn run_here(self) {
+        current::with(self.header, run_current);
+        self.finish();
     }
 
     /// RUNNING -> READY, once its stack has been left. The caller queues it.
@@ -106,12 +114,20 @@ impl Live {
         None
     }
 
-    /// Its closure has returned and its stack has been left: tells whoever waits for it,
-    /// and gives up the reference.
+    /// Its stack has been left for the last time: gives up the reference.
+    ///
+    /// # Panics
+    ///
+    /// If it has not run to its end.
     pub fn finish(self) {
-        debug_assert_ne!(self.header().stage.get(), Stage::Closure);
-        // SAFETY: the thread has run to its end on this OS thread.
-        unsafe { end(self.into_pointer()) };
+        let header = self.header();
+        assert!(
+            header.concluded.get(),
+            "a thread is finished when it has run to its end"
+        );
+        header.state.finish();
+        // SAFETY: the reference that the `Live` stands for.
+        unsafe { Header::release(self.into_pointer()) };
     }
 }
 
@@ -161,14 +177,14 @@ impl Owner {
     }
 }
 
-/// Runs the current thread's closure, on the current stack. A thread that was cancelled
-/// before it began drops its closure instead.
+/// Runs the current thread to its end, on its own stack: calls its closure and tells whoever
+/// waits for it. A thread that was cancelled before it began drops its closure instead.
 ///
 /// # Panics
 ///
 /// If the current thread has begun already, or is a plain OS thread. The closure's own
 /// panic is caught: it is the thread's result.
-pub fn run_current() {
+pub(super) fn run_current() {
     let header = current::thread_ref().0;
     // SAFETY: the current thread is alive; its closure is its own to take, once.
     unsafe {
@@ -183,37 +199,74 @@ pub fn run_current() {
         } else {
             Header::call(header);
         }
+        conclude(header);
+        header.as_ref().concluded.set(true);
     }
 }
 
-/// The thread's result is in place: publishes the end and gives the reference back.
+/// Tells whoever waits for the thread that it has ended; drops a result that nobody asks for.
+///
+/// That is done on the thread's own stack, where a destructor may wait. Nothing of what the
+/// thread has borrowed is touched afterwards.
 ///
 /// # Safety
 ///
-/// The caller holds the thread's `NewThread` or `Live` reference, which is used up; the
-/// stage is RESULT.
-pub(super) unsafe fn end(pointer: NonNull<Header>) {
-    // SAFETY: the reference keeps it alive.
-    let header = unsafe { pointer.as_ref() };
-    header.state.finish();
-    registry::remove(pointer);
-    // SAFETY: the result is the thread's until the join word says otherwise.
-    let panicked = unsafe { Header::is_panic(pointer) };
+/// The caller has a reference, and runs the thread, or holds its `NewThread`; the stage is
+/// RESULT.
+unsafe fn conclude(pointer: NonNull<Header>) {
+    // SAFETY: the caller's reference keeps it alive. The result is the thread's until the
+    // join word says otherwise.
+    let (header, panicked) = unsafe { (pointer.as_ref(), Header::is_panic(pointer)) };
     let scope = header.traits.scope.clone();
     if panicked && let Some(scope) = &scope {
         scope.child_panicked();
     }
+    if header.join.is_detached() {
+        // SAFETY: the handle has gone, so the result is nobody else's.
+        unsafe { Header::clear(pointer) };
+    }
+    registry::remove(pointer);
     match header.join.finish() {
         Ending::Kept => {}
         // SAFETY: the joiner stays in `join` until its waiter is fired, which only we do.
         Ending::Joined(waiter) => unsafe { Waiter::fire(waiter) },
-        // SAFETY: the handle has gone, so the result is nobody else's.
-        Ending::Detached => unsafe { Header::clear(pointer) },
+        Ending::Detached => {
+            // SAFETY: as above.
+            unsafe { clear_late(pointer) };
+        }
     }
-    // SAFETY: the caller's reference, used up.
-    unsafe { Header::release(pointer) };
     // Last of all, for now the scope may end, and with it what the thread borrowed.
     if let Some(scope) = scope {
         scope.child_ended();
+    }
+}
+
+/// The handle went at the last moment. A thread that runs destructors is alive, and listed.
+///
+/// # Safety
+///
+/// As [`conclude`]; the handle has gone.
+unsafe fn clear_late(pointer: NonNull<Header>) {
+    // SAFETY: the result, if it is still there, is nobody else's.
+    unsafe {
+        if pointer.as_ref().stage.get() == Stage::Result {
+            registry::insert(pointer);
+            Header::clear(pointer);
+            registry::remove(pointer);
+        }
+    }
+}
+
+/// A thread that never ran has got its result: publishes its end and gives the reference back.
+///
+/// # Safety
+///
+/// The caller holds the thread's `NewThread` reference, which is used up; the stage is RESULT.
+pub(super) unsafe fn end(pointer: NonNull<Header>) {
+    // SAFETY: the reference keeps it alive, and is given back at the end.
+    unsafe {
+        pointer.as_ref().state.finish();
+        conclude(pointer);
+        Header::release(pointer);
     }
 }

@@ -26,7 +26,7 @@ pub use handle::{Addressee, Mail, Thread};
 pub(crate) use header::Header;
 pub use header::ThreadId;
 pub use join::JoinHandle;
-pub use live::{Live, run_current};
+pub use live::Live;
 pub use new::NewThread;
 pub(crate) use new::adopted;
 pub use park::{
