@@ -101,6 +101,18 @@ impl Idle {
         Some(worker)
     }
 
+    /// Takes a sleeper that `suits` out of the list, for the caller to rouse.
+    pub(crate) fn pick_if(&self, suits: impl Fn(usize) -> bool) -> Option<usize> {
+        if self.sleeping.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut sleepers = self.sleepers.lock();
+        let at = sleepers.iter().rposition(|&worker| suits(worker))?;
+        let worker = sleepers.remove(at);
+        self.sleeping.store(sleepers.len(), Ordering::Relaxed);
+        Some(worker)
+    }
+
     /// Begins a search, unless another worker searches.
     pub(crate) fn search(&self) -> Option<Search> {
         let free = self.searching.swap(1, Ordering::Relaxed) == 0;

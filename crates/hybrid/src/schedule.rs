@@ -9,6 +9,7 @@ use trefoil_worker::Rested;
 
 use crate::hybrid::{Hybrid, Own};
 use crate::idle::Search;
+use crate::shared::{IMBALANCE, Seat};
 
 /// How many threads run between two looks outside.
 const ROUND: u32 = 64;
@@ -16,6 +17,7 @@ const ROUND: u32 = 64;
 const SEARCH: Duration = Duration::from_micros(20);
 /// A worker with one new thread that has not come back to its loop for so long computes.
 const STANDSTILL: Duration = Duration::from_micros(4);
+const LONG_STANDSTILL: Duration = Duration::from_micros(15);
 /// A watcher sleeps for so long, then ever longer while it finds nothing.
 const FIRST_WATCH: Duration = Duration::from_micros(200);
 const LONGEST_WATCH: Duration = Duration::from_millis(10);
@@ -66,6 +68,41 @@ impl<'a> Schedule<'a> {
             .start(thread, self.own.owner(), Arc::clone(self.hybrid) as _);
     }
 
+    /// Starts a thread that was spawned here, or lets another worker start it.
+    #[inline]
+    fn place(&self, thread: NewThread) {
+        let started = self.own.worker.started();
+        if started < IMBALANCE {
+            return self.start(thread);
+        }
+        match self.hybrid.shared.pick_emptier(started) {
+            None => self.start(thread),
+            Some(worker) => self.send_away(thread, worker),
+        }
+    }
+
+    #[cold]
+    fn send_away(&self, thread: NewThread, worker: usize) {
+        if let Err(thread) = self.hybrid.shared.place(thread, worker) {
+            self.start(thread);
+        }
+    }
+
+    /// Lets others see how many threads are here.
+    fn tell_load(&self) {
+        let started = self.own.worker.started();
+        let seat = &self.hybrid.shared.seats[self.hybrid.seat];
+        // Relaxed: a hint.
+        seat.started.store(started, Ordering::Relaxed);
+    }
+
+    /// A thread from outside, or from another worker that has placed it here.
+    fn arrived(&self) -> Option<NewThread> {
+        let shared = &self.hybrid.shared;
+        let placed = shared.seats[self.hybrid.seat].placed.pop();
+        placed.or_else(|| shared.injector.pop())
+    }
+
     /// Runs threads, started and new ones by turns. `false`: there was none.
     fn round(&self) -> bool {
         let own = self.own;
@@ -82,14 +119,15 @@ impl<'a> Schedule<'a> {
             let new = own.deque.pop();
             let started = new.is_some();
             if let Some(thread) = new {
-                self.start(thread);
+                self.place(thread);
             }
             if !resumed && !started {
                 return ran != 0;
             }
         }
         own.worker.look_outside(own.owner());
-        if let Some(thread) = self.hybrid.shared.injector.pop() {
+        self.tell_load();
+        if let Some(thread) = self.arrived() {
             self.start(thread);
         }
         true
@@ -98,7 +136,7 @@ impl<'a> Schedule<'a> {
     /// Looks for a new thread elsewhere, for a moment.
     fn search(&self) -> Option<NewThread> {
         let shared = &self.hybrid.shared;
-        if let Some(thread) = shared.injector.pop() {
+        if let Some(thread) = self.arrived() {
             return Some(thread);
         }
         if shared.seats.len() == 1 {
@@ -118,7 +156,7 @@ impl<'a> Schedule<'a> {
         let begin = Instant::now();
         let mut suspects = Suspects::new(shared.seats.len());
         loop {
-            if let Some(thread) = shared.injector.pop().or_else(|| self.steal(&mut suspects)) {
+            if let Some(thread) = self.arrived().or_else(|| self.steal(&mut suspects)) {
                 return Some(thread);
             }
             if self.own.worker.has_mail() || begin.elapsed() > SEARCH {
@@ -136,10 +174,14 @@ impl<'a> Schedule<'a> {
         let others = (1..seats.len()).map(|step| (self.hybrid.seat + step) % seats.len());
         for victim in others {
             let seat = &seats[victim];
-            let waiting = seat.stealer.len();
+            let waiting = seat.waiting();
             let take = waiting > 1
                 || (waiting == 1
-                    && suspects.stands_still(victim, seat.rounds.load(Ordering::Relaxed)));
+                    && suspects.stands_still(
+                        victim,
+                        seat.rounds.load(Ordering::Relaxed),
+                        self.patience(seat),
+                    ));
             if take && let Some(thread) = seat.steal(&self.own.deque) {
                 return Some(thread);
             }
@@ -147,15 +189,28 @@ impl<'a> Schedule<'a> {
         None
     }
 
+    /// How long this worker waits before it takes the only new thread of another one, which
+    /// may be about to start it: longer, if it has far more threads already.
+    fn patience(&self, victim: &Seat) -> Duration {
+        let theirs = victim.started.load(Ordering::Relaxed);
+        if self.own.worker.started() >= theirs + IMBALANCE {
+            LONG_STANDSTILL
+        } else {
+            STANDSTILL
+        }
+    }
+
     /// Sleeps until there is something to do.
     fn rest(&mut self) {
         let shared = &self.hybrid.shared;
+        self.tell_load();
         let announced = shared.idle.announce(self.hybrid.seat);
         let at_most = announced.watches.then_some(self.watch);
         let rested = self.own.worker.sleep(self.own.owner(), at_most, || {
             shared.idle.last_look(&announced);
             let news = shared.is_closing() && !self.stranded;
-            news || !shared.injector.is_empty() || self.others_wait()
+            let placed = !shared.seats[self.hybrid.seat].placed.is_empty();
+            news || placed || !shared.injector.is_empty() || self.others_wait()
         });
         let (watched, busy) = (announced.watches, self.own.worker.ready() != 0);
         shared.rouse(shared.idle.awake(announced, busy));
@@ -171,7 +226,7 @@ impl<'a> Schedule<'a> {
     fn others_wait(&self) -> bool {
         let shared = &self.hybrid.shared;
         let alone = usize::from(shared.idle.is_watched());
-        shared.seats.iter().any(|seat| seat.stealer.len() > alone)
+        shared.seats.iter().any(|seat| seat.waiting() > alone)
     }
 }
 
@@ -183,9 +238,9 @@ impl Suspects {
         Suspects(vec![None; workers])
     }
 
-    fn stands_still(&mut self, worker: usize, rounds: u32) -> bool {
+    fn stands_still(&mut self, worker: usize, rounds: u32, patience: Duration) -> bool {
         match self.0[worker] {
-            Some((seen, since)) if seen == rounds => since.elapsed() >= STANDSTILL,
+            Some((seen, since)) if seen == rounds => since.elapsed() >= patience,
             _ => {
                 self.0[worker] = Some((rounds, Instant::now()));
                 false

@@ -1,6 +1,6 @@
 //! What the workers of one runtime share: everybody's seat, the injector, who is idle.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Steal, Stealer};
@@ -11,6 +11,10 @@ use trefoil_worker::Remote;
 use crate::idle::Idle;
 use crate::injector::Injector;
 
+/// A thread stays for life where it starts. So a worker that has so many more threads than one
+/// that sleeps lets that one start the next.
+pub(crate) const IMBALANCE: usize = 8;
+
 /// What others have of one worker.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -18,6 +22,10 @@ pub(crate) struct Seat {
     /// Counts the worker's rounds. One that stands still while its deque is not empty tells
     /// that the worker computes.
     pub(crate) rounds: CachePadded<AtomicU32>,
+    /// Threads that other workers have placed here.
+    pub(crate) placed: Injector,
+    /// How many threads have started here and not ended, when the worker last went to sleep.
+    pub(crate) started: AtomicUsize,
     /// The worker's number as an owner of fibers, and how to wake it.
     settled: OnceLock<(usize, Arc<Remote>)>,
 }
@@ -40,6 +48,8 @@ impl Shared {
             .map(|stealer| Seat {
                 stealer,
                 rounds: CachePadded::new(AtomicU32::new(0)),
+                placed: Injector::new(),
+                started: AtomicUsize::new(0),
                 settled: OnceLock::new(),
             })
             .collect();
@@ -74,9 +84,29 @@ impl Shared {
         }
     }
 
+    /// Picks a sleeper with far fewer threads than `started`, to be roused for one of them.
+    pub(crate) fn pick_emptier(&self, started: usize) -> Option<usize> {
+        // Relaxed: a hint.
+        let emptier = |worker: usize| {
+            self.seats[worker].started.load(Ordering::Relaxed) + IMBALANCE <= started
+        };
+        self.idle.pick_if(emptier)
+    }
+
+    /// Lets a worker start the thread that was picked for it. Gives the thread back if the
+    /// workers are ending.
+    pub(crate) fn place(&self, thread: NewThread, worker: usize) -> Result<(), NewThread> {
+        let placed = self.seats[worker].placed.push(thread);
+        // Pairs with the fence of `Idle::last_look`: the worker sees the thread there, or we
+        // see that it sleeps.
+        std::sync::atomic::fence(Ordering::SeqCst);
+        self.rouse(Some(worker));
+        placed
+    }
+
     /// Whether there is something that a worker without work could run.
     pub(crate) fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.seats.iter().any(|seat| !seat.stealer.is_empty())
+        !self.injector.is_empty() || self.seats.iter().any(|seat| seat.waiting() != 0)
     }
 
     /// Adds a thread from outside. Gives it back if the workers are ending.
@@ -94,6 +124,7 @@ impl Shared {
     /// Tells the workers to end.
     pub(crate) fn close(&self) {
         self.injector.close();
+        self.seats.iter().for_each(|seat| seat.placed.close());
         // Release: pairs with `is_closing`. A worker that falls asleep at this moment is
         // roused: it says so in its inbox before it looks, and so do we, after a fence.
         self.closing.store(true, Ordering::Release);
@@ -105,12 +136,17 @@ impl Shared {
 }
 
 impl Seat {
+    /// How many threads wait here to be started.
+    pub(crate) fn waiting(&self) -> usize {
+        self.stealer.len() + self.placed.len()
+    }
+
     /// Takes the oldest thread, and up to half of the others into `into`.
     pub(crate) fn steal(&self, into: &crossbeam_deque::Worker<NewThread>) -> Option<NewThread> {
         loop {
             match self.stealer.steal_batch_and_pop(into) {
                 Steal::Success(thread) => return Some(thread),
-                Steal::Empty => return None,
+                Steal::Empty => return self.placed.pop(),
                 Steal::Retry => std::hint::spin_loop(),
             }
         }
