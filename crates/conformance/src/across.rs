@@ -1,8 +1,8 @@
 //! Two runtimes, of two models perhaps, and objects that their threads share: the current
 //! thread decides how to wait, never the object.
 //!
-//! The facade instantiates these for every pair of models, with [`suite_across`]
-//! (crate::suite_across).
+//! The facade instantiates these for every pair of models, with
+//! [`suite_across`](crate::suite_across).
 
 use std::sync::Arc;
 

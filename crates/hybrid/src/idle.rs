@@ -101,16 +101,11 @@ impl Idle {
         Some(worker)
     }
 
-    /// Takes a sleeper that `suits` out of the list, for the caller to rouse.
-    pub(crate) fn pick_if(&self, suits: impl Fn(usize) -> bool) -> Option<usize> {
-        if self.sleeping.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
+    /// Takes this worker out of the list, if it is there, for the caller to rouse.
+    pub(crate) fn take(&self, worker: usize) {
         let mut sleepers = self.sleepers.lock();
-        let at = sleepers.iter().rposition(|&worker| suits(worker))?;
-        let worker = sleepers.remove(at);
+        sleepers.retain(|&sleeper| sleeper != worker);
         self.sleeping.store(sleepers.len(), Ordering::Relaxed);
-        Some(worker)
     }
 
     /// Begins a search, unless another worker searches.
@@ -151,10 +146,13 @@ impl Idle {
     }
 
     /// Between the announcement, after which the worker can be roused, and its last look at
-    /// the queues.
-    pub(crate) fn last_look(&self, _: &Announced) {
+    /// the queues. `true`: it has been picked meanwhile, perhaps before its inbox said "asleep",
+    /// and must not sleep: it is in the list no more, so nobody would rouse it again.
+    #[must_use]
+    pub(crate) fn last_look(&self, announced: &Announced) -> bool {
         // Pairs with the fences of `wants_waker` and `work_injected`.
         fence(Ordering::SeqCst);
+        !self.sleepers.lock().contains(&announced.worker)
     }
 
     /// Whether a sleeper will look around soon. Asked after [`last_look`](Idle::last_look).
@@ -275,9 +273,9 @@ mod loom_models {
             let _ = self
                 .asleep
                 .compare_exchange(0, 1, Ordering::Release, Ordering::Relaxed);
-            self.idle.last_look(&announced);
+            let picked = self.idle.last_look(&announced);
             let work = self.work.load(Ordering::Relaxed);
-            if work > 1 || work == 1 && !self.idle.is_watched() {
+            if picked || work > 1 || work == 1 && !self.idle.is_watched() {
                 self.asleep.store(0, Ordering::Relaxed);
                 let _ = self.idle.awake(announced, false);
                 return false;
@@ -286,7 +284,10 @@ mod loom_models {
         }
     }
 
+    /// Also checks that nobody sleeps whom nobody could rouse.
     fn sleeps_over_work(model: &Model, without_timeout: bool) -> bool {
+        let asleep = model.asleep.load(Ordering::Acquire) == 1;
+        assert!(!asleep || model.idle.sleepers.lock().contains(&1));
         without_timeout
             && model.asleep.load(Ordering::Acquire) == 1
             && model.work.load(Ordering::Relaxed) != 0

@@ -17,7 +17,7 @@ const ROUND: u32 = 64;
 const SEARCH: Duration = Duration::from_micros(20);
 /// A worker with one new thread that has not come back to its loop for so long computes.
 const STANDSTILL: Duration = Duration::from_micros(4);
-const LONG_STANDSTILL: Duration = Duration::from_micros(15);
+const LONG_STANDSTILL: Duration = Duration::from_micros(200);
 /// A watcher sleeps for so long, then ever longer while it finds nothing.
 const FIRST_WATCH: Duration = Duration::from_micros(200);
 const LONGEST_WATCH: Duration = Duration::from_millis(10);
@@ -46,7 +46,9 @@ impl<'a> Schedule<'a> {
     pub(crate) fn run(&mut self, stranded: impl Fn()) {
         let shared = &self.hybrid.shared;
         loop {
+            self.tell_resting(false);
             while self.round() {}
+            self.tell_resting(true);
             if shared.is_closing() {
                 if self.own.worker.started() == 0 {
                     return;
@@ -75,7 +77,7 @@ impl<'a> Schedule<'a> {
         if started < IMBALANCE {
             return self.start(thread);
         }
-        match self.hybrid.shared.pick_emptier(started) {
+        match self.hybrid.shared.emptier(started) {
             None => self.start(thread),
             Some(worker) => self.send_away(thread, worker),
         }
@@ -86,6 +88,13 @@ impl<'a> Schedule<'a> {
         if let Err(thread) = self.hybrid.shared.place(thread, worker) {
             self.start(thread);
         }
+    }
+
+    /// Lets others see whether there is something to run here.
+    fn tell_resting(&self, resting: bool) {
+        let seat = &self.hybrid.shared.seats[self.hybrid.seat];
+        // Relaxed: a hint.
+        seat.resting.store(resting, Ordering::Relaxed);
     }
 
     /// Lets others see how many threads are here.
@@ -207,10 +216,10 @@ impl<'a> Schedule<'a> {
         let announced = shared.idle.announce(self.hybrid.seat);
         let at_most = announced.watches.then_some(self.watch);
         let rested = self.own.worker.sleep(self.own.owner(), at_most, || {
-            shared.idle.last_look(&announced);
+            let picked = shared.idle.last_look(&announced);
             let news = shared.is_closing() && !self.stranded;
             let placed = !shared.seats[self.hybrid.seat].placed.is_empty();
-            news || placed || !shared.injector.is_empty() || self.others_wait()
+            picked || news || placed || !shared.injector.is_empty() || self.others_wait()
         });
         let (watched, busy) = (announced.watches, self.own.worker.ready() != 0);
         shared.rouse(shared.idle.awake(announced, busy));

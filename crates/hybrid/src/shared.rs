@@ -12,7 +12,7 @@ use crate::idle::Idle;
 use crate::injector::Injector;
 
 /// A thread stays for life where it starts. So a worker that has so many more threads than one
-/// that sleeps lets that one start the next.
+/// without work lets that one start the next.
 pub(crate) const IMBALANCE: usize = 8;
 
 /// What others have of one worker.
@@ -24,6 +24,8 @@ pub(crate) struct Seat {
     pub(crate) rounds: CachePadded<AtomicU32>,
     /// Threads that other workers have placed here.
     pub(crate) placed: Injector,
+    /// The worker has nothing to run.
+    pub(crate) resting: AtomicBool,
     /// How many threads have started here and not ended, when the worker last went to sleep.
     pub(crate) started: AtomicUsize,
     /// The worker's number as an owner of fibers, and how to wake it.
@@ -49,6 +51,7 @@ impl Shared {
                 stealer,
                 rounds: CachePadded::new(AtomicU32::new(0)),
                 placed: Injector::new(),
+                resting: AtomicBool::new(true),
                 started: AtomicUsize::new(0),
                 settled: OnceLock::new(),
             })
@@ -84,22 +87,22 @@ impl Shared {
         }
     }
 
-    /// Picks a sleeper with far fewer threads than `started`, to be roused for one of them.
-    pub(crate) fn pick_emptier(&self, started: usize) -> Option<usize> {
-        // Relaxed: a hint.
-        let emptier = |worker: usize| {
-            self.seats[worker].started.load(Ordering::Relaxed) + IMBALANCE <= started
-        };
-        self.idle.pick_if(emptier)
+    /// A worker without work, asleep or about to wake, with far fewer threads than `started`.
+    pub(crate) fn emptier(&self, started: usize) -> Option<usize> {
+        // Relaxed: hints.
+        self.seats.iter().position(|seat| {
+            seat.rests()
+                && seat.started.load(Ordering::Relaxed) + seat.placed.len() + IMBALANCE <= started
+        })
     }
 
-    /// Lets a worker start the thread that was picked for it. Gives the thread back if the
-    /// workers are ending.
+    /// Lets another worker start the thread. Gives it back if the workers are ending.
     pub(crate) fn place(&self, thread: NewThread, worker: usize) -> Result<(), NewThread> {
         let placed = self.seats[worker].placed.push(thread);
         // Pairs with the fence of `Idle::last_look`: the worker sees the thread there, or we
         // see that it sleeps.
         std::sync::atomic::fence(Ordering::SeqCst);
+        self.idle.take(worker);
         self.rouse(Some(worker));
         placed
     }
@@ -136,9 +139,16 @@ impl Shared {
 }
 
 impl Seat {
-    /// How many threads wait here to be started.
+    /// How many threads wait here to be started and may be taken. What was placed with a worker
+    /// that rests is left to it: it is about to wake for it.
     pub(crate) fn waiting(&self) -> usize {
-        self.stealer.len() + self.placed.len()
+        let placed = if self.rests() { 0 } else { self.placed.len() };
+        self.stealer.len() + placed
+    }
+
+    fn rests(&self) -> bool {
+        // Relaxed: a hint.
+        self.resting.load(Ordering::Relaxed)
     }
 
     /// Takes the oldest thread, and up to half of the others into `into`.
@@ -146,6 +156,7 @@ impl Seat {
         loop {
             match self.stealer.steal_batch_and_pop(into) {
                 Steal::Success(thread) => return Some(thread),
+                Steal::Empty if self.rests() => return None,
                 Steal::Empty => return self.placed.pop(),
                 Steal::Retry => std::hint::spin_loop(),
             }
