@@ -21,7 +21,7 @@
 //! only its closure), [`Live`] (the right to run a started one), [`Owner`] and [`Owned`]
 //! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
 //! other OS threads), [`Domain`] (the threads of one `run`), [`os`] (how a kernel thread
-//! waits), [`Pool`] and [`offload`](mod@offload) (blocking calls).
+//! waits), [`Pool`] and [`offload`](fn@offload) (blocking calls).
 //!
 //! It starts no OS thread but those of its pools, prints nothing, and never ends the process.
 

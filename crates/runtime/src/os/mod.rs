@@ -1,7 +1,7 @@
 //! How a kernel thread waits: on its state word as a futex, or for a descriptor.
 //!
 //! The kernel runtime's threads wait like this, and so does a plain `std::thread` that uses
-//! our objects: it has [`Foreign`] for a runtime.
+//! our objects: it has `Foreign` for a runtime.
 
 mod futex;
 mod poll;
