@@ -6,4 +6,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cargo test --release --lib --tests -p trefoil-kernel -p trefoil-green -p trefoil-hybrid -p trefoil
+cargo test --release --lib --tests --examples -p trefoil-kernel -p trefoil-green -p trefoil-hybrid -p trefoil
