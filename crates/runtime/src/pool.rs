@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
+use crate::os::Room;
+
 /// A pool of OS threads that run jobs.
 #[derive(Debug)]
 pub struct Pool<J: 'static> {
@@ -144,6 +146,13 @@ impl<J: Send + 'static> Shared<J> {
     }
 
     fn spawn(shared: &Arc<Shared<J>>, job: J) -> Result<(), (J, io::Error)> {
+        let room = match Room::claim() {
+            Ok(room) => room,
+            Err(refused) => {
+                shared.threads.fetch_sub(1, Ordering::Relaxed);
+                return Err((job, refused));
+            }
+        };
         let own = Arc::clone(shared);
         // The job is handed over by a cell, so that it comes back when the spawn fails.
         let parcel = Arc::new(std::sync::Mutex::new(Some(job)));
@@ -163,6 +172,7 @@ impl<J: Send + 'static> Shared<J> {
                 (own.run)(job);
             }
             own.serve();
+            drop(room);
         });
         match spawned {
             Ok(_) => Ok(()),

@@ -5,6 +5,7 @@
 
 mod futex;
 mod poll;
+mod room;
 
 use std::io;
 use std::sync::OnceLock;
@@ -21,6 +22,7 @@ use crate::wait::{Outcome, Wait};
 
 pub(crate) use poll::interrupt;
 pub use poll::wait_ready;
+pub use room::Room;
 
 /// Parks the calling kernel thread; see [`Runtime::park`].
 pub fn park(until: Option<Instant>) {
