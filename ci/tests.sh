@@ -6,4 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cargo test --release --lib --tests --examples -p trefoil-kernel -p trefoil-green -p trefoil-hybrid -p trefoil
+packages=(-p trefoil-kernel -p trefoil-green -p trefoil-hybrid -p trefoil)
+# With a choice of targets, `cargo test` does not build the examples as programs; a test runs them.
+cargo build --release --examples "${packages[@]}"
+cargo test --release --lib --tests "${packages[@]}"
