@@ -135,7 +135,7 @@ fn work(seed: Seed) {
     let worker = match Worker::new(seed.stacks, seed.stack_size) {
         Ok(worker) => worker,
         Err(refused) => {
-            let _ = seed.begun.send(Err(explain(refused)));
+            let _ = seed.begun.send(Err(refused));
             let _ = seed.gone.send(());
             return;
         }
@@ -159,13 +159,6 @@ fn work(seed: Seed) {
     let _ = gone.send(());
 }
 
-fn explain(refused: io::Error) -> io::Error {
-    io::Error::new(
-        refused.kind(),
-        format!("a worker's poller needs three descriptors ({refused}): raise `ulimit -n`"),
-    )
-}
-
 impl Drop for Runtime {
     /// Ends the workers, and waits for them; not for those that own threads that do not end.
     ///
@@ -176,10 +169,14 @@ impl Drop for Runtime {
         self.shared.close();
         let inside = self.shared.is_ours(&thread::current());
         if !inside {
-            let end = Instant::now() + self.settings.grace;
+            let end = Instant::now().checked_add(self.settings.grace);
             // A worker that computes cannot be waited for without an end.
             for _ in 0..self.workers() {
-                if self.gone.recv_deadline(end).is_err() {
+                let gone = match end {
+                    Some(end) => self.gone.recv_deadline(end).is_ok(),
+                    None => self.gone.recv().is_ok(),
+                };
+                if !gone {
                     break;
                 }
             }

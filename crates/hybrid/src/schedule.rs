@@ -20,7 +20,7 @@ const STANDSTILL: Duration = Duration::from_micros(4);
 const LONG_STANDSTILL: Duration = Duration::from_micros(200);
 /// A watcher sleeps for so long, then ever longer while it finds nothing.
 const FIRST_WATCH: Duration = Duration::from_micros(200);
-const LONGEST_WATCH: Duration = Duration::from_millis(10);
+const LONGEST_WATCH: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(crate) struct Schedule<'a> {

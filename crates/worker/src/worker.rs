@@ -51,7 +51,7 @@ impl Worker {
     /// The poller's: `EMFILE` at the limit of descriptors. `InvalidInput`: a stack size of 0, or
     /// of more than 1 GiB.
     pub fn new(stacks: Arc<StackPool>, stack_size: usize) -> io::Result<Worker> {
-        let poller = Poller::new()?;
+        let poller = Poller::new().map_err(explain)?;
         let remote = Remote {
             inbox: Inbox::new(),
             bell: Arc::clone(&poller.registrar),
@@ -312,6 +312,13 @@ fn refuse(thread: NewThread, refused: &io::Error) {
     thread.refuse(Box::new(format!(
         "thread '{name}' could not start: {refused}"
     )));
+}
+
+fn explain(refused: io::Error) -> io::Error {
+    io::Error::new(
+        refused.kind(),
+        format!("a worker's poller needs three descriptors ({refused}): raise `ulimit -n`"),
+    )
 }
 
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {

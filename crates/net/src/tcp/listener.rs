@@ -6,16 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use socket2::SockRef;
-use trefoil_runtime::{Interest, Reason, Source, Wait};
+use trefoil_runtime::{Interest, Reason, Source, Wait, thread};
 
 use super::incoming::Incoming;
 use super::modes::Modes;
 use super::stream::TcpStream;
 use crate::address::{self, ToSocketAddrs};
-use crate::exhausted;
+use crate::exhausted::{self, DescriptorsExhausted};
 use crate::socket;
+
+/// How long `accept` pauses before it says that descriptors are exhausted.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A socket that accepts connections, as [`std::net::TcpListener`].
 ///
@@ -70,8 +74,8 @@ impl TcpListener {
     /// (`ConnectionAborted`), and the next call is about the next one.
     ///
     /// At the limit of descriptors it is [`DescriptorsExhausted`](crate::DescriptorsExhausted),
-    /// which says what to do. The connection stays in the queue, so that the next call fails
-    /// at once as well: a server should close something, or pause, before it tries again.
+    /// which says what to do, after a pause of a millisecond: the connection stays in the queue, so
+    /// that the next call fails at once too, until other threads have closed something.
     ///
     /// `WouldBlock` if the listener is [non-blocking](TcpListener::set_nonblocking).
     ///
@@ -86,15 +90,34 @@ impl TcpListener {
     /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (fd, address) = self.modes.io(
+        let wait = Wait::new(Reason::Accept);
+        // Whether it was the last one in the queue is not told.
+        let accepted = self.modes.io(
             &self.source,
             Interest::Read,
-            Wait::new(Reason::Accept),
-            // Whether it was the last one in the queue is not told.
+            wait,
             |_| false,
             socket::accept,
-        )?;
-        Ok((TcpStream::from_nonblocking(fd), address))
+        );
+        match accepted {
+            Ok((fd, address)) => Ok((TcpStream::from_nonblocking(fd), address)),
+            Err(refused) => {
+                self.pause_if_exhausted(&refused);
+                Err(refused)
+            }
+        }
+    }
+
+    /// A server that only tries again would keep the threads from running that could close
+    /// connections: fibers of its OS thread.
+    #[track_caller]
+    fn pause_if_exhausted(&self, refused: &io::Error) {
+        let exhausted = refused
+            .get_ref()
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<DescriptorsExhausted>);
+        if exhausted && !self.modes.is_nonblocking() {
+            thread::sleep(PAUSE);
+        }
     }
 
     /// The connections, one after the other, without an end; each is an

@@ -33,7 +33,7 @@ pub(crate) struct VTable {
     call: unsafe fn(NonNull<Header>),
     /// CLOSURE -> RESULT: drops the closure; the result is this payload.
     refuse: unsafe fn(NonNull<Header>, Box<dyn core::any::Any + Send>),
-    /// RESULT: whether it is a panic.
+    /// RESULT: whether it is a panic, and not the end of a thread that was cancelled.
     is_panic: unsafe fn(NonNull<Header>) -> bool,
     /// RESULT -> EMPTY: moves the `Result<T>` to where the pointer points.
     take: unsafe fn(NonNull<Header>, *mut ()),
@@ -136,7 +136,10 @@ unsafe fn refuse<F, T>(header: NonNull<Header>, payload: Box<dyn core::any::Any 
 
 unsafe fn is_panic<F, T>(header: NonNull<Header>) -> bool {
     // SAFETY: the caller's promise; the stage is RESULT.
-    unsafe { (*slot::<F, T>(header).result).is_err() }
+    match unsafe { &*slot::<F, T>(header).result } {
+        Ok(_) => false,
+        Err(payload) => !payload.is::<Cancelled>(),
+    }
 }
 
 unsafe fn take<F, T>(header: NonNull<Header>, to: *mut ()) {

@@ -173,7 +173,8 @@ impl<T> JoinHandle<T> {
         // SAFETY: the thread has ended and this is its only handle, so the result is ours
         // to take; the type is right by the promise made to `new`.
         let result = unsafe { Header::take::<T>(self.thread.pointer()) };
-        if result.is_err()
+        if let Err(payload) = &result
+            && !payload.is::<cancel::Cancelled>()
             && let Some(scope) = &header.traits.scope
         {
             scope.panic_was_seen();
