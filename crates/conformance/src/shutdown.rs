@@ -185,6 +185,24 @@ pub fn a_scope_is_ended_from_below<S: Subject>() {
     assert_eq!(witness.dropped(), 1);
 }
 
+/// A child of a scope that is cancelled has not panicked: its parent ends as cancelled too.
+pub fn a_cancelled_child_is_no_panic<S: Subject>() {
+    let parent = run::<S, _>(|| {
+        let (tell, told) = bounded(1);
+        let parent = thread::spawn(move || {
+            thread::scope(|scope| {
+                let child = scope.spawn(thread::park);
+                tell.send(child.thread().clone()).unwrap();
+            });
+            thread::park();
+        });
+        until_waiting(&told.recv().unwrap(), Reason::Park);
+        until_waiting(parent.thread(), Reason::Scope);
+        parent
+    });
+    assert!(parent.join().unwrap_err().is::<Cancelled>());
+}
+
 /// Waiting for a lock is no cancellation point: the thread gets its turn when the holder
 /// is ended, goes on with a lock that is not poisoned, and ends at its next wait.
 pub fn a_thread_at_a_lock_gets_its_turn<S: Subject>() {

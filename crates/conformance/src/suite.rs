@@ -220,6 +220,7 @@ macro_rules! suite {
                 a_thread_at_a_semaphore_is_ended,
                 a_joining_thread_is_ended,
                 a_scope_is_ended_from_below,
+                a_cancelled_child_is_no_panic,
                 a_thread_at_a_lock_gets_its_turn,
                 threads_at_a_barrier_go_together,
                 threads_that_have_not_begun_are_dropped,

@@ -64,12 +64,14 @@ fn listed<'a>(header: NonNull<Header>) -> &'a Listed {
     unsafe { &(*header.as_ptr()).listed }
 }
 
-/// Lists a new thread.
+/// Lists a thread that is not listed.
 pub(crate) fn insert(header: NonNull<Header>) {
     let shard = shard();
     listed(header).shard.set(shard);
     let mut list = REGISTRY[shard].0.lock();
     listed(header).next.set(list.0);
+    // A thread that runs destructors after its end is listed a second time (`clear_late`).
+    listed(header).previous.set(None);
     if let Some(next) = list.0 {
         listed(next).previous.set(Some(header));
     }
