@@ -185,3 +185,27 @@ pub(crate) fn describe(threads: &[Thread]) -> Vec<ThreadInfo> {
     all.sort_by_key(|thread| thread.id);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Domain;
+    use crate::thread::NewThread;
+
+    #[test]
+    fn a_thread_may_be_listed_again() {
+        let domain = Domain::new();
+        let threads = [(); 3].map(|()| NewThread::main(|| (), Model::Green, None, &domain).0);
+        assert_eq!(domain.threads().len(), 3);
+        // The middle one: it has a neighbour on either side.
+        let middle = threads[1].thread().pointer();
+        remove(middle);
+        assert_eq!(domain.threads().len(), 2);
+        insert(middle);
+        assert_eq!(domain.threads().len(), 3);
+        for (ended, thread) in threads.into_iter().enumerate() {
+            drop(thread);
+            assert_eq!(domain.threads().len(), 2 - ended);
+        }
+    }
+}
