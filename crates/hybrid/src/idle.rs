@@ -11,7 +11,8 @@
 //! words; (4) [`Idle::pick`] a sleeper and rouse it.
 //!
 //! *Going to sleep:* (1) [`Idle::announce`]; (2) set the inbox to "asleep"; (3) fence; (4)
-//! look at the queues; (5) sleep.
+//! look whether it is still in the list, and at the queues; (5) sleep. Who was picked before (2)
+//! was roused in vain, and would not be picked again.
 //!
 //! Of two that write first and look second, with a fence between, at least one sees the
 //! other. If the sleeper sees the work, it does not sleep. If not, the other sees it in

@@ -37,6 +37,8 @@
 //!    reached its loop for some microseconds: from one that computes.
 //! 3. When all sleep, nobody watches, and the process uses no processor. So the first spawn
 //!    after that wakes one, who becomes the watcher.
+//! 4. A thread stays for life where it starts. So a worker that has far more started threads
+//!    than one that rests *places* its next new thread there (`shared.rs`).
 //!
 //! *No wake-up may be lost.* Whoever adds work and whoever goes to sleep each write first and
 //! look second, with a fence between: `idle.rs` has the steps and the loom model.

@@ -17,7 +17,10 @@ const ROUND: u32 = 64;
 const SEARCH: Duration = Duration::from_micros(20);
 /// A worker with one new thread that has not come back to its loop for so long computes.
 const STANDSTILL: Duration = Duration::from_micros(4);
-const LONG_STANDSTILL: Duration = Duration::from_micros(200);
+/// The same, where who looks has far more threads already. Less than a search, so that it is
+/// ever reached.
+const LONG_STANDSTILL: Duration = Duration::from_micros(15);
+const _: () = assert!(LONG_STANDSTILL.as_micros() < SEARCH.as_micros());
 /// A watcher sleeps for so long, then ever longer while it finds nothing.
 const FIRST_WATCH: Duration = Duration::from_micros(200);
 const LONGEST_WATCH: Duration = Duration::from_millis(1);

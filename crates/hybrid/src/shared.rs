@@ -26,7 +26,8 @@ pub(crate) struct Seat {
     pub(crate) placed: Injector,
     /// The worker has nothing to run.
     pub(crate) resting: AtomicBool,
-    /// How many threads have started here and not ended, when the worker last went to sleep.
+    /// How many threads have started here and not ended, as the worker told last: at the
+    /// end of a round, and before it slept.
     pub(crate) started: AtomicUsize,
     /// The worker's number as an owner of fibers, and how to wake it.
     settled: OnceLock<(usize, Arc<Remote>)>,
