@@ -1,14 +1,19 @@
 //! Guard pages: how the page below a stack is made to fault.
 //!
 //! Two methods. `MADV_GUARD_INSTALL` marks the page in the page table alone, so a slab stays one
-//! mapping however many guards it has. `mprotect(2)` works everywhere, but splits the mapping.
-//! Which one is used is found out once per process. Where a guard stands is decided in
-//! `slab.rs`, when it is made in `pool.rs`.
+//! mapping however many guards it has. `mprotect(2)` works everywhere, but splits the mapping: each
+//! stack then costs two of the mappings that the kernel allows a process. Which one is used is
+//! found out once per process. Where a guard stands is decided in `slab.rs`, when it is made in
+//! `pool.rs`; how many stacks the second method allows, in `quota.rs`.
 
 use std::ffi::c_int;
 use std::io;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::advice;
+use crate::mapping;
 
 /// Linux 6.13, `include/uapi/asm-generic/mman-common.h`. Not in the `libc` crate.
 const MADV_GUARD_INSTALL: c_int = 102;
@@ -16,11 +21,15 @@ const MADV_GUARD_INSTALL: c_int = 102;
 /// The environment variable that forces a method.
 const VARIABLE: &str = "TREFOIL_GUARD";
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Install,
-    Protect,
+/// What a guard page is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Install = 1,
+    Protect = 2,
 }
+
+/// 0: not found out yet.
+static METHOD: AtomicU8 = AtomicU8::new(0);
 
 /// The size of a page of this machine, in bytes.
 pub(crate) fn page_size() -> usize {
@@ -32,23 +41,47 @@ pub(crate) fn page_size() -> usize {
     })
 }
 
-/// Makes every access to the page at `page` fault, until its mapping goes.
+/// How this process makes its guard pages.
+pub(crate) fn method() -> Method {
+    // Relaxed: who finds out twice finds the same, or the later word of `give_up_installing`.
+    match METHOD.load(Ordering::Relaxed) {
+        1 => Method::Install,
+        2 => Method::Protect,
+        _ => {
+            let method = choose();
+            // A later word stands.
+            let _ = METHOD.compare_exchange(0, method as u8, Ordering::Relaxed, Ordering::Relaxed);
+            method
+        }
+    }
+}
+
+/// Makes every access to the pages at `pages` fault, until their mapping goes.
+///
+/// On an error some of them may have been made: to make one twice does no harm.
 ///
 /// # Safety
 ///
-/// `page` is the start of a page of a private anonymous mapping that nobody uses.
-pub(crate) unsafe fn install(page: NonNull<u8>) -> io::Result<()> {
-    static METHOD: OnceLock<Method> = OnceLock::new();
-    if *METHOD.get_or_init(choose) == Method::Install {
+/// Each is the start of a page of a private anonymous mapping that nobody uses.
+pub(crate) unsafe fn install(pages: &[NonNull<u8>]) -> io::Result<()> {
+    if method() == Method::Install {
         // SAFETY: passed on to the caller.
-        match unsafe { advise(page) } {
-            // A mapping locked by mlockall(2) takes no such guard; mprotect does it there.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-            done => return done,
+        match unsafe { advise(pages) } {
+            // Memory that is locked by mlockall(2) takes no such guard; mprotect does it there.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => give_up_installing(),
+            done => return done.map_err(explain),
         }
     }
-    // SAFETY: passed on to the caller.
-    unsafe { protect(page) }
+    for &page in pages {
+        // SAFETY: passed on to the caller.
+        unsafe { protect(page) }.map_err(explain)?;
+    }
+    Ok(())
+}
+
+/// From now on the second method, whose stacks are counted.
+fn give_up_installing() {
+    METHOD.store(Method::Protect as u8, Ordering::Relaxed);
 }
 
 fn choose() -> Method {
@@ -64,27 +97,23 @@ fn choose() -> Method {
 
 /// Whether the kernel knows `MADV_GUARD_INSTALL`, tried on a page of its own.
 fn probe() -> bool {
-    let Ok(page) = map(page_size()) else {
+    let Ok(page) = mapping::map(page_size()) else {
         return false;
     };
     // SAFETY: the page was mapped just now and is known to nobody else.
-    let known = unsafe { advise(page) }.is_ok();
+    let known = unsafe { advise(&[page]) }.is_ok();
     // SAFETY: as above; nobody uses it any more.
-    unsafe { unmap(page, page_size()) };
+    unsafe { mapping::unmap(page, page_size()) };
     known
 }
 
 /// # Safety
 ///
 /// As for [`install`].
-unsafe fn advise(page: NonNull<u8>) -> io::Result<()> {
-    // SAFETY: the range is one unused page, says the caller; an unknown advice is only refused.
-    let result = unsafe { libc::madvise(page.as_ptr().cast(), page_size(), MADV_GUARD_INSTALL) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(out_of_mappings("make the guard page of a stack"))
-    }
+unsafe fn advise(pages: &[NonNull<u8>]) -> io::Result<()> {
+    let ranges = pages.iter().map(|&page| (page, page_size()));
+    // SAFETY: the ranges are unused pages, says the caller; an unknown advice is only refused.
+    unsafe { advice::give(ranges, MADV_GUARD_INSTALL) }
 }
 
 /// # Safety
@@ -92,56 +121,12 @@ unsafe fn advise(page: NonNull<u8>) -> io::Result<()> {
 /// As for [`install`].
 unsafe fn protect(page: NonNull<u8>) -> io::Result<()> {
     // SAFETY: the range is one unused page, says the caller.
-    let result = unsafe { libc::mprotect(page.as_ptr().cast(), page_size(), libc::PROT_NONE) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(out_of_mappings("make the guard page of a stack"))
+    match unsafe { libc::mprotect(page.as_ptr().cast(), page_size(), libc::PROT_NONE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Maps `bytes` of fresh memory for stacks, without reserving any of it.
-pub(crate) fn map(bytes: usize) -> io::Result<NonNull<u8>> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-    let access = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
-    let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, access, flags, -1, 0) };
-    if memory == libc::MAP_FAILED {
-        return Err(out_of_mappings("map memory for stacks"));
-    }
-    Ok(NonNull::new(memory.cast()).expect("the kernel maps nothing at address 0 unasked"))
-}
-
-/// Unmaps what [`map`] gave.
-///
-/// # Safety
-///
-/// `low` and `bytes` are those of one [`map`], and nobody uses that memory any more.
-pub(crate) unsafe fn unmap(low: NonNull<u8>, bytes: usize) {
-    // SAFETY: passed on to the caller.
-    let result = unsafe { libc::munmap(low.as_ptr().cast(), bytes) };
-    debug_assert_eq!(result, 0, "munmap: {}", io::Error::last_os_error());
-}
-
-/// The last error of the system, with what to do about it where it is the usual one.
-#[cold]
-fn out_of_mappings(wish: &str) -> io::Error {
-    let error = io::Error::last_os_error();
-    if error.raw_os_error() != Some(libc::ENOMEM) {
-        return error;
-    }
-    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
-    let limit = match limit.trim() {
-        "" => "unknown",
-        number => number,
-    };
-    io::Error::new(
-        io::ErrorKind::OutOfMemory,
-        format!(
-            "cannot {wish}: the process has used up its memory mappings or its address space. \
-             Raise vm.max_map_count (now {limit}) with `sysctl -w vm.max_map_count=1048576`, raise \
-             `ulimit -v`, use fewer or smaller stacks, or run on Linux 6.13 or later, where a guard \
-             page needs no mapping of its own"
-        ),
-    )
+fn explain(refused: io::Error) -> io::Error {
+    mapping::explain("make the guard page of a stack", refused)
 }

@@ -1,6 +1,6 @@
 //! Stacks and the switch between them.
 //!
-//! * [`StackPool`] owns the memory of all stacks; any OS thread takes from it and gives back.
+//! * [`StackPool`] owns the memory of all stacks; any OS thread reserves, takes and gives back.
 //! * [`LocalStacks`] is one worker's cache over a pool: no lock and no atomic operation on a hit.
 //! * [`Fiber`] runs a function on a stack. [`Fiber::resume`] enters it, [`Fiber::suspend`] leaves
 //!   it; each hands one word to the other side.
@@ -44,9 +44,9 @@
 //! ```text
 //!        a slab (one mmap)                        a slot
 //!  high +------------------+            high +-------------------------+
-//!       | slot 63          |                 | colour: 0..=15 × 256 B  |  so that equal frames of
+//!       | slot n           |                 | colour: 0..=15 × 192 B  |  so that equal frames of
 //!       +------------------+                 |                         |  many fibers do not fall
-//!       | slot 62          |                 +-------------------------+  into one cache set
+//!       | slot n - 1       |                 +-------------------------+  into one cache set
 //!       +------------------+                 | record of the fiber     |  <- Fiber points here
 //!       ~ ...              ~                 +-------------------------+
 //!       +------------------+                 | usable: at least the    |  grows downwards
@@ -59,13 +59,27 @@
 //!
 //! Size classes are 64 KiB, 256 KiB, 1 MiB, 8 MiB and then powers of two up to 1 GiB. A slot is
 //! two pages longer than its class, so guard page, colour and record take nothing from the size
-//! that was asked for. All of it is virtual: a page becomes memory when it is first touched.
+//! that was asked for. All of it is virtual: a page becomes memory when it is first touched. The
+//! first slab of a class takes 16 MiB of address space, each further one twice as much, up to
+//! 256 MiB: a million stacks of 64 KiB are some 250 mappings, of 256 KiB a thousand.
 //!
 //! The guard page is made when a slot is first used, by `MADV_GUARD_INSTALL` where the kernel has
-//! it (Linux 6.13), which leaves the slab one mapping. Otherwise by `mprotect(2)`, which costs two
-//! mappings for each stack and so meets `vm.max_map_count` at about 32 000 stacks; that is an
-//! error from [`StackPool::get`] that says so. The environment variable `TREFOIL_GUARD=mprotect`
+//! it (Linux 6.13), many in one system call; the slab stays one mapping. Otherwise by
+//! `mprotect(2)`, which costs two mappings for each stack: then seven eighths of
+//! `vm.max_map_count` are for stacks (28 000 by the kernel's default), and one more is an error
+//! from [`StackPool::reserve`] that says so. The environment variable `TREFOIL_GUARD=mprotect`
 //! forces the second method; it is read once.
+//!
+//! # From the spawn to the end
+//!
+//! ```text
+//!   spawn            start                end
+//!   reserve ───────► get ───────────────► put, unreserve        idle for a second: tidy
+//!   (address space)  (guard, first touch)  (memory is kept: hot) (memory goes back, in portions)
+//! ```
+//!
+//! So the kernel's refusal is told to whoever spawns, a thread that waits for its start costs no
+//! memory for a stack, and a stack is hot when it is used again.
 //!
 //! # Rule 3
 //!
@@ -74,10 +88,13 @@
 //! [`Stack`] that is dropped stays taken for ever, and a pool that is dropped unmaps only the
 //! slabs whose slots are all back.
 
+mod advice;
 mod fiber;
 mod guard;
 mod local;
+mod mapping;
 mod pool;
+mod quota;
 mod shelf;
 mod size;
 mod slab;
@@ -86,5 +103,5 @@ mod stack;
 pub use fiber::{Fiber, RawFiber, Resumed};
 pub use local::LocalStacks;
 pub use pool::{PoolStats, StackPool};
-pub use size::{MAX_STACK, MIN_STACK, check_size};
+pub use size::{DEFAULT_STACK, MAX_STACK, MIN_STACK, check_size};
 pub use stack::Stack;

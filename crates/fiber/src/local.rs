@@ -1,29 +1,33 @@
 //! A worker's own few stacks, over the pool of all.
 //!
 //! The last stack put is the next one got: its top is still in the cache. Only when the cache runs
-//! empty or full does it go to the pool, for half of what it holds.
+//! empty or full does it go to the pool, for half of what it holds. The same goes for reservations.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::pool::StackPool;
 use crate::size::Class;
 use crate::stack::Stack;
 
-/// How many stacks a worker keeps at most,
-const BOUND: usize = 64;
-/// and how many it exchanges with the pool at a time.
-const BATCH: usize = BOUND / 2;
+/// How many reservations a worker fetches at a time,
+const BATCH: usize = 32;
+/// and how many it keeps at most.
+const MOST_RESERVED: usize = 128;
 
 /// A cache of stacks of one size, for one worker, over an [`Arc`] of a [`StackPool`].
 ///
-/// [`get`](LocalStacks::get) and [`put`](LocalStacks::put) of the default size use neither lock nor
-/// atomic operation unless the cache of 64 stacks is empty or full; then 32 stacks are fetched or
-/// given back at once. Other sizes go to the pool each time. Dropping the cache gives its stacks
-/// back.
+/// For the default size, [`get`](LocalStacks::get), [`put`](LocalStacks::put),
+/// [`reserve`](LocalStacks::reserve) and [`unreserve`](LocalStacks::unreserve) use neither lock nor
+/// atomic operation unless the cache (of 64 stacks; fewer, if they are larger than 1 MiB) is empty
+/// or full; then half as many are fetched or given back at once. Other sizes go to the pool each
+/// time. Dropping the cache gives its stacks back.
+///
+/// A reservation may be made through one worker's cache and taken back through another's.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -31,16 +35,21 @@ const BATCH: usize = BOUND / 2;
 ///
 /// let pool = Arc::new(StackPool::new());
 /// let mut stacks = LocalStacks::new(Arc::clone(&pool), 256 * 1024)?;
+/// stacks.reserve(256 * 1024)?;
 /// let stack = stacks.get(256 * 1024)?;
 /// let place = stack.bounds();
 /// stacks.put(stack);
 /// assert_eq!(stacks.get(256 * 1024)?.bounds(), place);
+/// stacks.unreserve(256 * 1024);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct LocalStacks {
     stacks: Vec<Stack>,
+    /// Reservations that no thread has.
+    reserved: usize,
     class: Class,
     size: usize,
+    bound: usize,
     pool: Arc<StackPool>,
 }
 
@@ -53,12 +62,43 @@ impl LocalStacks {
     /// [`io::ErrorKind::InvalidInput`] if the size is 0 or more than 1 GiB.
     pub fn new(pool: Arc<StackPool>, default_size: usize) -> io::Result<LocalStacks> {
         let class = Class::of(default_size)?;
+        pool.add_cache(class);
         Ok(LocalStacks {
-            stacks: Vec::with_capacity(BOUND),
+            stacks: Vec::with_capacity(class.cache_bound()),
+            reserved: 0,
             class,
             size: class.size(),
+            bound: class.cache_bound(),
             pool,
         })
+    }
+
+    /// Promises a stack, as [`StackPool::reserve`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn reserve(&mut self, size: usize) -> io::Result<()> {
+        if size == self.size && self.reserved != 0 {
+            self.reserved -= 1;
+            return Ok(());
+        }
+        self.reserve_slow(size)
+    }
+
+    /// Takes a promise back, as [`StackPool::unreserve`].
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    #[inline]
+    pub fn unreserve(&mut self, size: usize) {
+        if size == self.size && self.reserved < MOST_RESERVED {
+            self.reserved += 1;
+        } else {
+            self.unreserve_slow(size);
+        }
     }
 
     /// Takes a stack of at least `size` bytes, rounded by [`check_size`](crate::check_size).
@@ -85,7 +125,7 @@ impl LocalStacks {
     pub fn put(&mut self, stack: Stack) {
         let home = stack.home();
         let ours = home.class == self.class && home.pool == self.pool.id();
-        if ours && self.stacks.len() < BOUND {
+        if ours && self.stacks.len() < self.bound {
             self.stacks.push(stack);
         } else {
             self.put_slow(stack);
@@ -97,6 +137,41 @@ impl LocalStacks {
         &self.pool
     }
 
+    /// Gives back what nobody needs, as [`StackPool::tidy`].
+    pub fn tidy(&self, now: Instant) -> Option<Duration> {
+        self.pool.tidy(now)
+    }
+
+    #[cold]
+    fn reserve_slow(&mut self, size: usize) -> io::Result<()> {
+        let class = Class::of(size)?;
+        if class != self.class {
+            return self.pool.reserve_class(class, 1);
+        }
+        if self.reserved == 0 {
+            // Near a limit there may be one, and no batch.
+            match self.pool.reserve_class(class, BATCH) {
+                Ok(()) => self.reserved += BATCH,
+                Err(_) => return self.pool.reserve_class(class, 1),
+            }
+        }
+        self.reserved -= 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn unreserve_slow(&mut self, size: usize) {
+        let class = Class::of(size).expect("the size has been reserved");
+        if class != self.class {
+            return self.pool.unreserve_class(class, 1);
+        }
+        if self.reserved == MOST_RESERVED {
+            self.pool.unreserve_class(class, MOST_RESERVED / 2);
+            self.reserved -= MOST_RESERVED / 2;
+        }
+        self.reserved += 1;
+    }
+
     #[cold]
     fn get_slow(&mut self, size: usize) -> io::Result<Stack> {
         let class = Class::of(size)?;
@@ -104,7 +179,8 @@ impl LocalStacks {
             return self.pool.get(size);
         }
         if self.stacks.is_empty() {
-            self.pool.get_some(class, BATCH, &mut self.stacks)?;
+            self.pool
+                .get_some(class, self.bound / 2, &mut self.stacks)?;
         }
         Ok(self.stacks.pop().expect("at least one stack was fetched"))
     }
@@ -114,9 +190,10 @@ impl LocalStacks {
         if stack.home().class != self.class {
             return self.pool.put(stack);
         }
-        if self.stacks.len() == BOUND {
+        if self.stacks.len() == self.bound {
             // The ones at the bottom have lain here longest.
-            self.pool.put_all(self.class, self.stacks.drain(..BATCH));
+            self.pool
+                .put_all(self.class, self.stacks.drain(..self.bound / 2));
         }
         if stack.home().pool == self.pool.id() {
             self.stacks.push(stack);
@@ -129,6 +206,8 @@ impl LocalStacks {
 impl Drop for LocalStacks {
     fn drop(&mut self) {
         self.pool.put_all(self.class, self.stacks.drain(..));
+        self.pool.unreserve_class(self.class, self.reserved);
+        self.pool.remove_cache(self.class);
     }
 }
 
@@ -137,6 +216,7 @@ impl fmt::Debug for LocalStacks {
         f.debug_struct("LocalStacks")
             .field("size", &self.size)
             .field("cached", &self.stacks.len())
+            .field("reserved", &self.reserved)
             .finish_non_exhaustive()
     }
 }

@@ -6,22 +6,36 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use crate::advice;
 use crate::guard;
-use crate::shelf::{Shelf, Taken, Trim};
+use crate::shelf::{Cleaning, Shelf, Taken};
 use crate::size::Class;
-use crate::slab::Slab;
+use crate::slab::{Slab, Span};
 use crate::stack::{Home, Stack};
+
+/// A stack that nobody has touched for so long is cold.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Between two portions of cold stacks: so that giving back takes a small part of a processor.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The memory of all stacks, shared by all workers of a runtime: put it into an
 /// [`Arc`](std::sync::Arc).
 ///
-/// Stacks that come back are kept for the next one who asks. Beyond a bound (256 MiB of stacks by
-/// their full size, 1024 stacks at most, for each size class), the memory of slabs that are free as
-/// a whole goes back to the kernel, one system call for a slab; their address space stays. A slab
-/// of which any stack is in use keeps its memory.
+/// Stacks that come back are kept for the next one who asks. Those that nobody has asked for, for a
+/// second or more, are given back to the kernel by [`tidy`](StackPool::tidy), many in one system
+/// call, down to a watermark (256 MiB of stacks by their full size, 1024 stacks at most, for each
+/// size class). A slab none of whose stacks has any memory left is unmapped a little later.
+///
+/// # Reservations
+///
+/// A stack is first [reserved](StackPool::reserve), when a thread is spawned, and taken when it
+/// starts. The kernel's refusal comes at the reservation, where it can still be told; a stack that
+/// was reserved is there.
 ///
 /// # When it is dropped
 ///
@@ -32,21 +46,29 @@ use crate::stack::{Home, Stack};
 /// use trefoil_fiber::StackPool;
 ///
 /// let pool = StackPool::new();
+/// pool.reserve(256 * 1024, 1)?;
 /// let stack = pool.get(256 * 1024)?;
 /// assert_eq!(pool.stats().outstanding, 1);
 /// pool.put(stack);
+/// pool.unreserve(256 * 1024, 1);
 /// assert_eq!(pool.stats().outstanding, 0);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct StackPool {
     id: u32,
     shelves: [Mutex<Shelf>; Class::COUNT],
+    /// There may be something to give back, sooner or later.
+    restless: AtomicBool,
+    /// When the next period begins. Held by the one who tidies.
+    next_period: Mutex<Option<Instant>>,
 }
 
 /// What a [`StackPool`] holds at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
+    /// Stacks that were promised by [`StackPool::reserve`].
+    pub reserved: usize,
     /// Stacks that are not in the pool: under a fiber, in a [`LocalStacks`](crate::LocalStacks), or
     /// lost because they, or the fiber that was suspended on them, were dropped.
     pub outstanding: usize,
@@ -56,8 +78,8 @@ pub struct PoolStats {
     pub slabs: usize,
     /// Address space of all slabs, in bytes. How much of it is memory, only the kernel knows.
     pub mapped_bytes: usize,
-    /// How many times the memory of a slab was given back to the kernel.
-    pub trims: u64,
+    /// How many times the memory of a free stack was given back to the kernel.
+    pub cleaned: u64,
 }
 
 impl StackPool {
@@ -77,28 +99,57 @@ impl StackPool {
             let class = classes.next().expect("one shelf for each class");
             Mutex::new(Shelf::new(class))
         });
-        StackPool { id, shelves }
+        StackPool {
+            id,
+            shelves,
+            restless: AtomicBool::new(false),
+            next_period: Mutex::new(None),
+        }
     }
 
-    /// Takes a stack of at least `size` bytes, rounded by [`check_size`](crate::check_size).
+    /// Promises `count` stacks of at least `size` bytes each, rounded by
+    /// [`check_size`](crate::check_size), until [`unreserve`](StackPool::unreserve).
     ///
-    /// Takes a lock, never waits for long: at worst for another worker that is mapping memory.
+    /// They cost address space only. Takes a lock, never waits for long: at worst for another
+    /// worker that is mapping memory.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::InvalidInput`] if the size is 0 or more than 1 GiB.
-    /// [`io::ErrorKind::OutOfMemory`] if the kernel refuses the memory or the guard page; the
-    /// message names the limits to raise.
+    /// [`io::ErrorKind::OutOfMemory`] if the kernel refuses the address space, or where guard pages
+    /// cost memory mappings and those are used up; the message names the limits to raise.
+    pub fn reserve(&self, size: usize, count: usize) -> io::Result<()> {
+        self.reserve_class(Class::of(size)?, count)
+    }
+
+    /// Takes back the promise of [`reserve`](StackPool::reserve) for `count` stacks of this size,
+    /// which have been put back, or were never taken.
+    ///
+    /// # Panics
+    ///
+    /// If the size is 0 or more than 1 GiB.
+    pub fn unreserve(&self, size: usize, count: usize) {
+        let class = Class::of(size).expect("the size has been reserved");
+        self.shelf(class).unreserve(count);
+    }
+
+    /// Takes a stack of at least `size` bytes, rounded by [`check_size`](crate::check_size).
+    ///
+    /// Whoever has reserved one gets it, but for want of memory for the guard page. Whoever has not
+    /// may take one that was promised to another.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reserve`](StackPool::reserve), and [`io::ErrorKind::OutOfMemory`] if the kernel
+    /// refuses the guard page.
     pub fn get(&self, size: usize) -> io::Result<Stack> {
-        let class = Class::of(size)?;
-        let taken = Self::take(&mut self.shelf(class), class)?;
-        self.guarded(class, taken)
+        let mut stack = Vec::with_capacity(1);
+        self.get_some(Class::of(size)?, 1, &mut stack)?;
+        Ok(stack.pop().expect("one was taken"))
     }
 
     /// Takes back a stack that [`get`](StackPool::get) of this pool gave, to be handed out again.
-    ///
-    /// Usually takes a lock and nothing else; now and then one call gives the memory of a free slab
-    /// back to the kernel, as described above.
+    /// Takes a lock and nothing else.
     ///
     /// # Panics
     ///
@@ -108,16 +159,58 @@ impl StackPool {
         self.put_all(class, [stack]);
     }
 
+    /// Gives a portion of what nobody needs back to the kernel, if it is time for that. Tells when
+    /// to come again; `None`: there is nothing to give back until more stacks have been put.
+    ///
+    /// Takes well under a millisecond, and 10 ns if there is nothing to do: workers call it between
+    /// two threads.
+    pub fn tidy(&self, now: Instant) -> Option<Duration> {
+        // Relaxed: a hint. Who puts sets it again.
+        if !self.restless.load(Ordering::Relaxed) {
+            return None;
+        }
+        let Ok(mut next_period) = self.next_period.try_lock() else {
+            // Another worker is at it.
+            return Some(PERIOD);
+        };
+        let new_period = next_period.is_none_or(|next| now >= next);
+        if new_period {
+            *next_period = Some(now + PERIOD);
+        }
+        // Before the look: what comes after it is told anew.
+        self.restless.store(false, Ordering::Relaxed);
+        let again = Class::all().filter_map(|class| self.tidy_class(class, new_period));
+        let again = again.min();
+        if again.is_some() {
+            self.restless.store(true, Ordering::Relaxed);
+        }
+        again
+    }
+
+    /// Gives everything above the watermark back to the kernel, whenever it was last touched. Takes
+    /// about a microsecond for each stack.
+    pub fn trim(&self) {
+        let _tidying = self
+            .next_period
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for class in Class::all() {
+            self.shelf(class).cool_down();
+            while self.clean_portion(class) {}
+        }
+    }
+
     /// What the pool holds now. Takes the lock of each size class in turn.
     pub fn stats(&self) -> PoolStats {
         let mut stats = PoolStats::default();
         for class in Class::all() {
             let shelf = self.shelf(class);
+            stats.reserved += shelf.reserved();
             stats.outstanding += shelf.taken();
             stats.dirty += shelf.dirty();
             stats.slabs += shelf.mapped();
-            stats.mapped_bytes += shelf.mapped() * Slab::bytes_of(class);
-            stats.trims += shelf.trims();
+            stats.mapped_bytes += shelf.bytes();
+            stats.cleaned += shelf.cleaned();
         }
         stats
     }
@@ -127,34 +220,52 @@ impl StackPool {
         self.id
     }
 
-    /// Takes up to `count` stacks of `class`: fewer, but at least one, if the kernel refuses more.
+    pub(crate) fn reserve_class(&self, class: Class, count: usize) -> io::Result<()> {
+        let mut shelf = self.shelf(class);
+        while let Some(slots) = shelf.lacks(count) {
+            self.grow(&mut shelf, class, slots)?;
+        }
+        shelf.reserve(count);
+        Ok(())
+    }
+
+    pub(crate) fn unreserve_class(&self, class: Class, count: usize) {
+        self.shelf(class).unreserve(count);
+    }
+
+    /// A worker's cache comes: its stacks are out of reach for the others.
+    pub(crate) fn add_cache(&self, class: Class) {
+        self.shelf(class).add_cache(class.cache_bound());
+    }
+
+    pub(crate) fn remove_cache(&self, class: Class) {
+        self.shelf(class).remove_cache(class.cache_bound());
+    }
+
+    /// Takes up to `count` stacks of `class`: fewer, but at least one, if there are no more, or if
+    /// the kernel refuses more.
     pub(crate) fn get_some(
         &self,
         class: Class,
         count: usize,
         into: &mut Vec<Stack>,
     ) -> io::Result<()> {
-        let before = into.len();
         let mut batch = Vec::with_capacity(count);
-        let mut refused = None;
         let mut shelf = self.shelf(class);
-        while batch.len() < count && refused.is_none() {
-            match Self::take(&mut shelf, class) {
-                Ok(taken) => batch.push(taken),
-                Err(error) => refused = Some(error),
-            }
+        if let Some(taken) = shelf.take() {
+            batch.push(taken);
+        } else {
+            // Nobody has reserved it.
+            let slots = class.slots_after(shelf.mapped());
+            self.grow(&mut shelf, class, slots)?;
+        }
+        while batch.len() < count
+            && let Some(taken) = shelf.take()
+        {
+            batch.push(taken);
         }
         drop(shelf);
-        for taken in batch {
-            match self.guarded(class, taken) {
-                Ok(stack) => into.push(stack),
-                Err(error) => refused = Some(error),
-            }
-        }
-        match refused {
-            Some(error) if into.len() == before => Err(error),
-            _ => Ok(()),
-        }
+        self.guard(class, batch, into)
     }
 
     /// Takes back stacks of `class`.
@@ -166,15 +277,17 @@ impl StackPool {
                 home.pool == self.id && home.class == class,
                 "a stack goes back to the pool it came from"
             );
-            shelf.put(home.slab, home.slot);
+            shelf.put(home.slot());
         }
-        while let Some(Trim { slab, span }) = shelf.start_trim() {
-            drop(shelf);
-            // SAFETY: the slab stays mapped while this pool lives. All its slots are free, and the
-            // shelf hands none of them out before `trimmed`.
-            unsafe { span.discard() };
-            shelf = self.shelf(class);
-            shelf.trimmed(slab, class.slots());
+        if shelf.dirty() > class.watermark() {
+            self.disturb();
+        }
+    }
+
+    fn disturb(&self) {
+        // Relaxed: a hint. It is mostly set already.
+        if !self.restless.load(Ordering::Relaxed) {
+            self.restless.store(true, Ordering::Relaxed);
         }
     }
 
@@ -185,38 +298,104 @@ impl StackPool {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A free slot, of a new slab if need be.
-    fn take(shelf: &mut Shelf, class: Class) -> io::Result<Taken> {
-        if let Some(taken) = shelf.take() {
-            return Ok(taken);
-        }
-        shelf.add(Slab::map(class)?, class.slots());
-        Ok(shelf.take().expect("a fresh slab has free slots"))
+    fn grow(&self, shelf: &mut Shelf, class: Class, slots: u16) -> io::Result<()> {
+        shelf.add(Slab::map(class, slots)?);
+        // It may turn out that nobody needs it.
+        self.disturb();
+        Ok(())
     }
 
-    /// Makes a stack of a slot, with a guard page below it.
-    fn guarded(&self, class: Class, taken: Taken) -> io::Result<Stack> {
-        let Taken { slab, slot, .. } = taken;
-        if let Some(page) = taken.needs_guard {
-            // SAFETY: it is the lowest page of a slot that only we have, in a private anonymous
-            // mapping that stays while a slot of it is out.
-            if let Err(error) = unsafe { guard::install(page) } {
-                self.shelf(class).put_unguarded(slab, slot);
+    // ----- guard pages
+
+    /// Makes stacks of slots, with guard pages below them: of as many as the kernel allows, which
+    /// is an error if it is none.
+    fn guard(&self, class: Class, batch: Vec<Taken>, into: &mut Vec<Stack>) -> io::Result<()> {
+        let pages: Vec<NonNull<u8>> = batch.iter().filter_map(|taken| taken.needs_guard).collect();
+        // SAFETY: they are the lowest pages of slots that only we have, in private anonymous
+        // mappings that stay while a slot of them is out.
+        let all = pages.is_empty() || unsafe { guard::install(&pages) }.is_ok();
+        let before = into.len();
+        let mut refused = None;
+        for taken in batch {
+            match self.guarded(class, taken, all) {
+                Ok(stack) => into.push(stack),
+                Err(error) => refused = Some(error),
+            }
+        }
+        match refused {
+            Some(error) if into.len() == before => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a stack of a slot. `done`: the guard page has been made.
+    fn guarded(&self, class: Class, taken: Taken, done: bool) -> io::Result<Stack> {
+        let Taken { slot, place, .. } = taken;
+        if !done && let Some(page) = taken.needs_guard {
+            // SAFETY: as in `guard`. To make one twice does no harm.
+            if let Err(error) = unsafe { guard::install(&[page]) } {
+                self.shelf(class).put_bare(slot);
                 return Err(error);
             }
         }
-        let pool = self.id;
-        let home = Home {
-            pool,
-            slab,
-            class,
-            slot,
-        };
+        let home = Home::new(self.id, class, slot);
         // SAFETY: the slab says that these bytes lie above the guard page of the slot, which was
         // made now or earlier; a slot is handed out once until it is put back, and a slab of which
         // one is out is not unmapped.
-        Ok(unsafe { Stack::new(taken.place.top, taken.place.usable, home) })
+        Ok(unsafe { Stack::new(place.top, place.usable, home) })
     }
+
+    // ----- giving back
+
+    /// When to come again.
+    fn tidy_class(&self, class: Class, new_period: bool) -> Option<Duration> {
+        if new_period {
+            let gone = self.shelf(class).start_period();
+            // Without the lock.
+            drop(gone);
+        }
+        if self.clean_portion(class) {
+            return Some(PAUSE);
+        }
+        self.shelf(class).is_restless().then_some(PERIOD)
+    }
+
+    /// `true`: there is more to clean.
+    fn clean_portion(&self, class: Class) -> bool {
+        let cleaning = self.shelf(class).start_cleaning();
+        let Some(cleaning) = cleaning else {
+            return false;
+        };
+        // SAFETY: these slots are free, and the shelf hands none of them out before
+        // `finish_cleaning`; a slab stays mapped while one of its slots is not clean.
+        unsafe { discard(&cleaning) };
+        let mut shelf = self.shelf(class);
+        shelf.finish_cleaning(cleaning);
+        shelf.has_cold()
+    }
+}
+
+/// Gives memory back to the kernel. The mapping stays, and so do its guard pages.
+///
+/// # Safety
+///
+/// The slots are mapped and not in use, until this returns.
+unsafe fn discard(cleaning: &Cleaning) {
+    let mut spans = cleaning.spans.iter().copied().peekable();
+    let merged = std::iter::from_fn(|| {
+        let Span { low, mut bytes } = spans.next()?;
+        // The guard page between two neighbours is stepped over: `MADV_DONTNEED` leaves guard pages
+        // of both kinds as they are (madvise(2)).
+        while let Some(next) = spans.next_if(|next| {
+            next.low.addr().get() - (low.addr().get() + bytes) == guard::page_size()
+        }) {
+            bytes += guard::page_size() + next.bytes;
+        }
+        Some((low, bytes))
+    });
+    // SAFETY: nobody has anything in this memory, says the caller. Were the advice refused, the
+    // memory would only stay where it is.
+    let _ = unsafe { advice::give(merged, libc::MADV_DONTNEED) };
 }
 
 impl Default for StackPool {

@@ -15,6 +15,14 @@ pub const MIN_STACK: usize = 64 * KIB;
 /// The largest stack, in bytes: larger wishes are refused.
 pub const MAX_STACK: usize = 1024 * MIB;
 
+/// The size of stacks, in bytes, where nobody says otherwise. Frames are larger where nothing is
+/// optimized.
+pub const DEFAULT_STACK: usize = if cfg!(debug_assertions) {
+    MIB
+} else {
+    256 * KIB
+};
+
 /// The sizes of the classes, rising.
 const SIZES: [usize; Class::COUNT] = [
     64 * KIB,
@@ -30,12 +38,24 @@ const SIZES: [usize; Class::COUNT] = [
     1024 * MIB,
 ];
 
-/// How much address space a slab takes, where that makes 1 to 64 slots.
-const SLAB_BYTES: usize = 16 * MIB;
+/// How much address space the first slab of a class takes, where that makes 1 to 64 slots; each
+/// further one takes twice as much,
+const FIRST_SLAB_BYTES: usize = 16 * MIB;
+/// up to this. So a million stacks need some hundred mappings, and a few stacks little address
+/// space.
+const LAST_SLAB_BYTES: usize = 256 * MIB;
 
-/// How much a class may keep in dirty free stacks, counted by their full size, before slabs are
-/// given back to the kernel.
-const DIRTY_BYTES: usize = 256 * MIB;
+/// How much address space the stacks have that one worker keeps for itself, where that makes 2 to
+/// 64 of them.
+const CACHE_BYTES: usize = 64 * MIB;
+
+/// How much a class keeps in free stacks that have memory, counted by their full size, however long
+/// they lie there.
+const WATERMARK_BYTES: usize = 256 * MIB;
+
+/// How much is given back to the kernel at a time, counted by the full size of the stacks: what
+/// one page of each costs is less than a millisecond.
+const PORTION_BYTES: usize = 128 * MIB;
 
 /// Rounds `size`, in bytes, to the size of stack that [`StackPool::get`](crate::StackPool::get)
 /// would give: the smallest of 64 KiB, 256 KiB, 1 MiB, 8 MiB, 16 MiB and so on in powers of two up
@@ -89,14 +109,27 @@ impl Class {
         SIZES[self.index()]
     }
 
-    /// How many slots a slab of this class has: 1 to 64.
-    pub(crate) fn slots(self) -> u8 {
-        (SLAB_BYTES / self.size()).clamp(1, 64) as u8
+    /// How many slots the next slab of this class is to have, after `slabs` others.
+    pub(crate) fn slots_after(self, slabs: usize) -> u16 {
+        let first = (FIRST_SLAB_BYTES / self.size()).clamp(1, 64);
+        let last = (LAST_SLAB_BYTES / self.size()).max(1);
+        let slots = first << slabs.min(8);
+        u16::try_from(slots.min(last)).expect("at most 4096")
     }
 
-    /// How many dirty free stacks may lie about before slabs are trimmed.
-    pub(crate) fn dirty_limit(self) -> usize {
-        (DIRTY_BYTES / self.size()).clamp(1, 1024)
+    /// How many stacks a worker may keep for itself.
+    pub(crate) fn cache_bound(self) -> usize {
+        (CACHE_BYTES / self.size()).clamp(2, 64)
+    }
+
+    /// How many free stacks keep their memory however long they lie about.
+    pub(crate) fn watermark(self) -> usize {
+        (WATERMARK_BYTES / self.size()).clamp(1, 1024)
+    }
+
+    /// How many free stacks are given back to the kernel at a time.
+    pub(crate) fn portion(self) -> usize {
+        (PORTION_BYTES / self.size()).clamp(1, 512)
     }
 }
 
@@ -144,11 +177,19 @@ mod tests {
     }
 
     #[test]
-    fn every_class_fits_the_masks_of_a_slab() {
+    fn slabs_grow_to_a_bound() {
         for class in Class::all() {
-            assert!((1..=64).contains(&class.slots()));
-            assert!(class.dirty_limit() >= 1);
+            let mut before = 0;
+            for slabs in 0..20 {
+                let slots = class.slots_after(slabs);
+                assert!(slots >= before.max(1));
+                assert!(slots == 1 || usize::from(slots) * class.size() <= LAST_SLAB_BYTES);
+                before = slots;
+            }
+            assert!(class.watermark() >= 1 && class.portion() >= 1);
         }
-        assert_eq!(Class::of(256 * KIB).unwrap().slots(), 64);
+        let small = Class::of(64 * KIB).unwrap();
+        assert_eq!((small.slots_after(0), small.slots_after(9)), (64, 4096));
+        assert_eq!(Class::of(MAX_STACK).unwrap().slots_after(9), 1);
     }
 }

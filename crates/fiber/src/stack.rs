@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::ptr::NonNull;
 
 use crate::guard;
+use crate::shelf::Slot;
 use crate::size::Class;
 
 /// Memory to run a [`Fiber`](crate::Fiber) on, taken from a [`StackPool`](crate::StackPool) and to
@@ -36,9 +37,28 @@ pub struct Stack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
     pub(crate) pool: u32,
-    pub(crate) slab: u32,
+    slab: u32,
     pub(crate) class: Class,
-    pub(crate) slot: u8,
+    slot: u16,
+}
+
+impl Home {
+    pub(crate) fn new(pool: u32, class: Class, Slot { slab, slot }: Slot) -> Home {
+        Home {
+            pool,
+            slab,
+            class,
+            slot,
+        }
+    }
+
+    /// The slot itself.
+    pub(crate) fn slot(self) -> Slot {
+        Slot {
+            slab: self.slab,
+            slot: self.slot,
+        }
+    }
 }
 
 // SAFETY: a stack is memory that its holder owns alone, without any tie to an OS thread.

@@ -8,7 +8,7 @@ use trefoil_runtime::{
     Companions, Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread, Wait,
     yield_fiber,
 };
-use trefoil_worker::{Remote, Worker};
+use trefoil_worker::{Remote, Stacks, Worker};
 
 /// One `run`: its worker, and what others have of it.
 #[derive(Debug)]
@@ -17,16 +17,18 @@ pub(crate) struct Green {
     remote: Arc<Remote>,
     /// Threads that other OS threads have spawned here. `None`: the `run` is over.
     arrivals: Spin<Option<Vec<NewThread>>>,
+    stacks: Stacks,
     companions: Companions,
 }
 
 impl Green {
     /// Makes the calling OS thread the worker.
-    pub(crate) fn new(worker: Worker, companions: Companions) -> Arc<Green> {
+    pub(crate) fn new(worker: Worker, stacks: Stacks, companions: Companions) -> Arc<Green> {
         Arc::new(Green {
             remote: worker.remote(),
             worker: Owned::new(worker),
             arrivals: Spin::new(Some(Vec::new())),
+            stacks,
             companions,
         })
     }
@@ -50,13 +52,17 @@ impl Green {
     /// The `run` is over: who spawns now is refused.
     pub(crate) fn close_arrivals(&self) {
         let late = self.arrivals.lock().take();
-        drop(late);
+        for thread in late.into_iter().flatten() {
+            self.stacks.unreserve(&thread);
+        }
     }
 
     fn arrive(&self, thread: NewThread) -> io::Result<()> {
+        self.stacks.reserve(&thread)?;
         let mut arrivals = self.arrivals.lock();
         let Some(list) = &mut *arrivals else {
             drop(arrivals);
+            self.stacks.unreserve(&thread);
             return Err(io::Error::new(
                 io::ErrorKind::NotConnected,
                 "the green runtime's `run` is over: no OS thread is left that could run the thread",
@@ -75,13 +81,11 @@ impl Runtime for Green {
     }
 
     fn start(&self, thread: NewThread) -> io::Result<()> {
-        if let Some(size) = thread.stack_size() {
-            trefoil_fiber::check_size(size)?;
-        }
-        match self.worker.get() {
-            Some(worker) => worker.push_new(thread),
-            None => self.arrive(thread)?,
-        }
+        let Some(worker) = self.worker.get() else {
+            return self.arrive(thread);
+        };
+        worker.reserve_stack(&thread)?;
+        worker.push_new(thread);
         Ok(())
     }
 

@@ -2,13 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::sync::Arc;
 
-use trefoil_fiber::StackPool;
 use trefoil_runtime::{
     Domain, Leftover, Model, NewThread, ThreadInfo, refuse_inside, result_of_main,
 };
-use trefoil_worker::Worker;
+use trefoil_worker::{Stacks, Worker};
 
 use crate::builder::Builder;
 use crate::green::Green;
@@ -18,17 +16,17 @@ use crate::schedule::{Deadlock, Schedule};
 #[derive(Debug)]
 pub struct Runtime {
     settings: Builder,
-    stacks: Arc<StackPool>,
+    stacks: Stacks,
     leftover: Leftover,
 }
 
 impl Runtime {
-    pub(crate) fn new(settings: Builder) -> Runtime {
-        Runtime {
+    pub(crate) fn new(settings: Builder) -> io::Result<Runtime> {
+        Ok(Runtime {
+            stacks: Stacks::new(settings.stack_size)?,
             settings,
-            stacks: Arc::new(StackPool::new()),
             leftover: Leftover::default(),
-        }
+        })
     }
 
     /// Runs `f` as the main thread, and all threads that are spawned below it, on the
@@ -43,7 +41,8 @@ impl Runtime {
     /// # Panics
     ///
     /// With `f`'s panic. If the calling thread is a thread of a runtime already. If the
-    /// process has no descriptors left for a poller. And in a deadlock, with a list of the
+    /// process has no descriptors left for a poller, or no address space for the main thread's
+    /// stack. And in a deadlock, with a list of the
     /// threads: what each waits for, and where; they have been cancelled then.
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> T
@@ -62,7 +61,8 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// `EMFILE`: no descriptors are left for the poller, which needs three.
+    /// `EMFILE`: no descriptors are left for the poller, which needs three. `OutOfMemory`: no
+    /// address space is left for the main thread's stack.
     ///
     /// # Panics
     ///
@@ -75,8 +75,8 @@ impl Runtime {
     {
         refuse_inside();
         let settings = &self.settings;
-        let worker = Worker::new(Arc::clone(&self.stacks), settings.stack_size)?;
-        let green = Green::new(worker, settings.companions.clone());
+        let worker = Worker::new(&self.stacks)?;
+        let green = Green::new(worker, self.stacks.clone(), settings.companions.clone());
         let domain = Domain::new();
         let (main, handle) =
             NewThread::main(f, Model::Green, Some(settings.main_stack_size), &domain);
@@ -84,6 +84,7 @@ impl Runtime {
             .worker
             .get()
             .expect("this OS thread has just become the worker");
+        here.reserve_stack(&main)?;
         here.push_new(main);
         let schedule = Schedule {
             green: &green,
@@ -96,6 +97,7 @@ impl Runtime {
         here.close();
         drop(here);
         drop(green.worker.close());
+        self.stacks.trim();
         match ended {
             Ok(()) => Ok(result_of_main(handle.join())),
             Err(deadlock) => panic!("{}", describe(&deadlock)),

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use trefoil_fiber::DEFAULT_STACK;
 use trefoil_runtime::thread::check_stack_size;
 use trefoil_runtime::{self as contract, Companions};
 
@@ -30,12 +31,12 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder with the defaults: a worker for each processor, stacks of 256 KiB, 8 MiB for
-    /// the main thread, a grace of five seconds.
+    /// A builder with the defaults: a worker for each processor, stacks of 256 KiB (1 MiB in a
+    /// debug build, whose frames are larger), 8 MiB for the main thread, a grace of five seconds.
     pub fn new() -> Builder {
         Builder {
             workers: None,
-            stack_size: 256 << 10,
+            stack_size: DEFAULT_STACK,
             main_stack_size: 8 << 20,
             grace: Duration::from_secs(5),
             companions: Companions::default(),

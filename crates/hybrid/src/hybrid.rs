@@ -64,12 +64,11 @@ impl Runtime for Hybrid {
     }
 
     fn start(&self, thread: NewThread) -> io::Result<()> {
-        if let Some(size) = thread.stack_size() {
-            trefoil_fiber::check_size(size)?;
-        }
         let Some(own) = self.own.get() else {
+            self.shared.stacks.reserve(&thread)?;
             return self.shared.inject(thread).map_err(|_refused| closed());
         };
+        own.worker.reserve_stack(&thread)?;
         own.deque.push(thread);
         self.shared
             .rouse(self.shared.idle.work_added(own.deque.len()));

@@ -7,12 +7,11 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_deque::Worker as Deque;
-use trefoil_fiber::StackPool;
 use trefoil_runtime::{
     Domain, Leftover, Model, NewThread, ThreadInfo, refuse_drop_inside, refuse_inside,
     result_of_main, thread,
 };
-use trefoil_worker::Worker;
+use trefoil_worker::{Stacks, Worker};
 
 use crate::builder::Builder;
 use crate::hybrid::{Hybrid, Own};
@@ -34,8 +33,6 @@ struct Seed {
     deque: Deque<NewThread>,
     seat: usize,
     shared: Arc<Shared>,
-    stacks: Arc<StackPool>,
-    stack_size: usize,
     begun: Sender<io::Result<()>>,
     gone: Sender<()>,
 }
@@ -45,9 +42,9 @@ impl Runtime {
         let deques: Vec<Deque<NewThread>> = (0..workers).map(|_| Deque::new_fifo()).collect();
         let shared = Arc::new(Shared::new(
             deques.iter().map(Deque::stealer),
+            Stacks::new(settings.stack_size)?,
             settings.companions.clone(),
         ));
-        let stacks = Arc::new(StackPool::new());
         let (begun, begins) = crossbeam_channel::unbounded();
         let (gone, goes) = crossbeam_channel::unbounded();
         // From here on, an early return drops the runtime, which ends the workers there are.
@@ -66,8 +63,6 @@ impl Runtime {
                     deque,
                     seat,
                     shared: Arc::clone(&shared),
-                    stacks: Arc::clone(&stacks),
-                    stack_size: runtime.settings.stack_size,
                     begun: begun.clone(),
                     gone: gone.clone(),
                 };
@@ -103,7 +98,8 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// With `f`'s panic. And if the calling thread is a thread of a runtime already.
+    /// With `f`'s panic. If the calling thread is a thread of a runtime already. And if no
+    /// address space is left for the main thread's stack.
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> T
     where
@@ -114,6 +110,9 @@ impl Runtime {
         let domain = Domain::new();
         let stack_size = Some(self.settings.main_stack_size);
         let (main, handle) = NewThread::main(f, Model::Hybrid, stack_size, &domain);
+        if let Err(refused) = self.shared.stacks.reserve(&main) {
+            panic!("the hybrid runtime cannot run: {refused}");
+        }
         self.shared
             .inject(main)
             .expect("the runtime closes when it is dropped, and is borrowed here");
@@ -132,7 +131,7 @@ impl Runtime {
 
 /// The life of a worker's OS thread.
 fn work(seed: Seed) {
-    let worker = match Worker::new(seed.stacks, seed.stack_size) {
+    let worker = match Worker::new(&seed.shared.stacks) {
         Ok(worker) => worker,
         Err(refused) => {
             let _ = seed.begun.send(Err(refused));

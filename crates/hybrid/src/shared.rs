@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
 use trefoil_runtime::{Companions, NewThread, Thread};
-use trefoil_worker::Remote;
+use trefoil_worker::{Remote, Stacks};
 
 use crate::idle::Idle;
 use crate::injector::Injector;
@@ -39,12 +39,16 @@ pub(crate) struct Shared {
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) companions: Companions,
+    /// Threads that a worker refuses because it is ending keep their stacks reserved: the pool
+    /// ends with the workers.
+    pub(crate) stacks: Stacks,
     closing: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(
         stealers: impl Iterator<Item = Stealer<NewThread>>,
+        stacks: Stacks,
         companions: Companions,
     ) -> Shared {
         let seats: Box<[Seat]> = stealers
@@ -61,6 +65,7 @@ impl Shared {
             idle: Idle::new(seats.len()),
             seats,
             injector: Injector::new(),
+            stacks,
             companions,
             closing: AtomicBool::new(false),
         }

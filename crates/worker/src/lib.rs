@@ -23,8 +23,10 @@
 
 mod poller;
 mod remote;
+mod stacks;
 mod timers;
 mod worker;
 
 pub use remote::Remote;
+pub use stacks::Stacks;
 pub use worker::{Rested, Worker};

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trefoil_fiber::{LocalStacks, StackPool};
+use trefoil_fiber::LocalStacks;
 use trefoil_runtime::{
     Held, Inbox, Interest, Left, Live, NewThread, Next, Outcome, Owned, Owner, ReadyQueue, Runtime,
     Source, Thread, Wait, clock, offload, park_fiber, thread,
@@ -15,6 +15,7 @@ use trefoil_runtime::{
 
 use crate::poller::Poller;
 use crate::remote::Remote;
+use crate::stacks::Stacks;
 use crate::timers::Timers;
 
 /// How a worker came back from [`Worker::sleep`].
@@ -34,8 +35,10 @@ pub struct Worker {
     ready: ReadyQueue,
     timers: Timers,
     poller: Poller,
-    stacks: RefCell<LocalStacks>,
-    stack_size: usize,
+    stacks: Stacks,
+    own_stacks: RefCell<LocalStacks>,
+    /// When to look whether stacks are to be given back. `None`: nothing is to be.
+    tidy_at: Cell<Option<Instant>>,
     remote: Arc<Remote>,
     /// Threads that have started and not finished.
     started: Cell<usize>,
@@ -44,13 +47,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker with stacks from `stacks`, of `stack_size` bytes where a thread does not say.
+    /// A worker whose threads have stacks from `stacks`.
     ///
     /// # Errors
     ///
-    /// The poller's: `EMFILE` at the limit of descriptors. `InvalidInput`: a stack size of 0, or
-    /// of more than 1 GiB.
-    pub fn new(stacks: Arc<StackPool>, stack_size: usize) -> io::Result<Worker> {
+    /// The poller's: `EMFILE` at the limit of descriptors.
+    pub fn new(stacks: &Stacks) -> io::Result<Worker> {
         let poller = Poller::new().map_err(explain)?;
         let remote = Remote {
             inbox: Inbox::new(),
@@ -60,8 +62,12 @@ impl Worker {
             ready: ReadyQueue::new(),
             timers: Timers::new(),
             poller,
-            stacks: RefCell::new(LocalStacks::new(stacks, stack_size)?),
-            stack_size,
+            own_stacks: RefCell::new(LocalStacks::new(
+                Arc::clone(&stacks.pool),
+                stacks.default_size,
+            )?),
+            stacks: stacks.clone(),
+            tidy_at: Cell::new(None),
             remote: Arc::new(remote),
             started: Cell::new(0),
             calls: Cell::new(0),
@@ -76,7 +82,19 @@ impl Worker {
 
     // ----- for the loop, on the OS thread's own stack
 
-    /// Queues a thread that is to start here.
+    /// Reserves the stack of a thread that one of this worker's threads spawns. It is taken when
+    /// the thread starts, here or on another worker with the same stacks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stacks::reserve`].
+    #[inline]
+    pub fn reserve_stack(&self, thread: &NewThread) -> io::Result<()> {
+        let size = self.stacks.size_of(thread);
+        self.own_stacks.borrow_mut().reserve(size)
+    }
+
+    /// Queues a thread that is to start here, and has its stack reserved.
     pub fn push_new(&self, thread: NewThread) {
         self.ready.push_new(thread);
     }
@@ -109,10 +127,10 @@ impl Worker {
         true
     }
 
-    /// Starts a thread and runs it until it parks, yields or ends.
+    /// Starts a thread, whose stack is reserved, and runs it until it parks, yields or ends.
     pub fn start(&self, thread: NewThread, owner: &Owner, home: Arc<dyn Runtime>) {
-        let size = thread.stack_size().unwrap_or(self.stack_size);
-        let stack = self.stacks.borrow_mut().get(size);
+        let size = self.stacks.size_of(&thread);
+        let stack = self.own_stacks.borrow_mut().get(size);
         match stack {
             Ok(stack) => {
                 let thread = thread.start_here(home, owner);
@@ -120,7 +138,10 @@ impl Worker {
                 self.started.set(self.started.get() + 1);
                 self.run(thread);
             }
-            Err(refused) => refuse(thread, &refused),
+            Err(refused) => {
+                self.own_stacks.borrow_mut().unreserve(size);
+                refuse(thread, &refused);
+            }
         }
     }
 
@@ -142,7 +163,11 @@ impl Worker {
 
     fn retire(&self, thread: Live) {
         let stack = thread.retire();
-        self.stacks.borrow_mut().put(stack);
+        let size = stack.size();
+        let mut stacks = self.own_stacks.borrow_mut();
+        stacks.put(stack);
+        stacks.unreserve(size);
+        drop(stacks);
         self.started.set(self.started.get() - 1);
         thread.finish();
     }
@@ -173,6 +198,26 @@ impl Worker {
         if self.poller.is_needed() {
             self.poller.poll(Some(Duration::ZERO));
         }
+        self.tidy(now);
+    }
+
+    /// How long until stacks may have to be given back. `None`: none have to be.
+    fn until_tidy(&self) -> Option<Duration> {
+        let now = clock::tick();
+        if self.tidy_at.get().is_none() {
+            // Since the last look a whole round of threads may have ended.
+            self.tidy(now);
+        }
+        let time = self.tidy_at.get()?;
+        Some(time.saturating_duration_since(now))
+    }
+
+    /// Gives stacks back to the kernel that nobody has used for a while, if it is time for that.
+    fn tidy(&self, now: Instant) {
+        if self.tidy_at.get().is_none_or(|time| now >= time) {
+            let again = self.own_stacks.borrow().tidy(now);
+            self.tidy_at.set(again.map(|pause| now + pause));
+        }
     }
 
     fn expire(&self, owner: &Owner, now: Instant) {
@@ -195,13 +240,17 @@ impl Worker {
         let timeout = if more_work() {
             Some(Duration::ZERO)
         } else {
-            shorter(at_most, self.timers.until_next())
+            shorter(
+                shorter(at_most, self.until_tidy()),
+                self.timers.until_next(),
+            )
         };
         self.poller.poll(timeout);
         // Awake again: whoever posts from here on need not ring.
         self.read_inbox(owner);
         let now = clock::tick();
         self.expire(owner, now);
+        self.tidy(now);
         Rested::Slept
     }
 
@@ -217,7 +266,7 @@ impl Worker {
     pub fn close(&self) {
         while let Some(next) = self.ready.pop() {
             match next {
-                Next::New(thread) => drop(thread),
+                Next::New(thread) => self.give_up(thread),
                 // By Rules 2 and 3 it is leaked, with its stack.
                 Next::Ready(thread) => std::mem::forget(thread),
             }
@@ -225,6 +274,13 @@ impl Worker {
         drop(self.remote.inbox.close());
         self.poller.close();
         clock::stop();
+    }
+
+    /// Drops a thread that has its stack reserved and will not start.
+    fn give_up(&self, thread: NewThread) {
+        let size = self.stacks.size_of(&thread);
+        self.own_stacks.borrow_mut().unreserve(size);
+        drop(thread);
     }
 
     // ----- the contract: wake on the worker's OS thread, the rest on a fiber's own stack
@@ -305,13 +361,16 @@ impl Worker {
     }
 }
 
-/// The thread that could not be given a stack ends with the reason as its panic.
+/// The thread that could not be given a stack ends with the reason as its panic. Like any panic it
+/// goes through the panic hook: nobody may ever join the thread.
 #[cold]
 fn refuse(thread: NewThread, refused: &io::Error) {
-    let name = thread.thread().name().unwrap_or("<unnamed>").to_owned();
-    thread.refuse(Box::new(format!(
-        "thread '{name}' could not start: {refused}"
-    )));
+    let name = thread.thread().name().unwrap_or("<unnamed>");
+    let sentence = format!("thread '{name}' could not start: {refused}");
+    let panicked = std::panic::catch_unwind(|| -> () { panic!("{sentence}") });
+    if let Err(payload) = panicked {
+        thread.refuse(payload);
+    }
 }
 
 fn explain(refused: io::Error) -> io::Error {

@@ -1,0 +1,54 @@
+//! Mappings: address space for slabs, asked of the kernel and given back.
+
+use std::io;
+use std::ptr::{self, NonNull};
+
+use crate::quota;
+
+/// Maps `bytes` of fresh memory for stacks, without reserving any of it.
+pub(crate) fn map(bytes: usize) -> io::Result<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, access, flags, -1, 0) };
+    if memory == libc::MAP_FAILED {
+        let refused = io::Error::last_os_error();
+        return Err(explain("map memory for stacks", refused));
+    }
+    Ok(NonNull::new(memory.cast()).expect("the kernel maps nothing at address 0 unasked"))
+}
+
+/// Unmaps what [`map`] gave.
+///
+/// # Safety
+///
+/// `low` and `bytes` are those of one [`map`], and nobody uses that memory any more.
+pub(crate) unsafe fn unmap(low: NonNull<u8>, bytes: usize) {
+    // SAFETY: passed on to the caller.
+    let result = unsafe { libc::munmap(low.as_ptr().cast(), bytes) };
+    debug_assert_eq!(result, 0, "munmap: {}", io::Error::last_os_error());
+}
+
+/// What the kernel has refused, with what to do about it where it is one of the usual limits.
+#[cold]
+pub(crate) fn explain(wish: &str, refused: io::Error) -> io::Error {
+    match refused.raw_os_error() {
+        Some(libc::ENOMEM) => io::Error::new(
+            io::ErrorKind::OutOfMemory,
+            format!(
+                "cannot {wish}: the process has used up its address space or its memory mappings. \
+                 Use fewer or smaller stacks, raise `ulimit -v`, allow overcommitment \
+                 (`sysctl vm.overcommit_memory`), or raise vm.max_map_count (now {})",
+                quota::max_map_count()
+            ),
+        ),
+        Some(libc::EAGAIN) => io::Error::new(
+            io::ErrorKind::OutOfMemory,
+            format!(
+                "cannot {wish}: the process locks its memory, and has used up what it may lock. \
+                 Raise `ulimit -l`, or use fewer or smaller stacks"
+            ),
+        ),
+        _ => refused,
+    }
+}

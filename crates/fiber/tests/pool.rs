@@ -1,0 +1,295 @@
+//! The pool of stacks: what is promised is there, what is out is nobody else's, and what nobody
+//! needs goes back to the kernel.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trefoil_fiber::{LocalStacks, MAX_STACK, MIN_STACK, Stack, StackPool};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Pages of the range that are in memory.
+fn resident(stack: &Stack) -> usize {
+    let page = stack.guard().len();
+    let low = stack.bounds().start;
+    let pages = stack.bounds().len().div_ceil(page);
+    let mut each = vec![0_u8; pages];
+    // SAFETY: the stack is mapped, up to the end of its last page, and `each` has a byte for each
+    // page.
+    let told = unsafe { libc::mincore(low as *mut _, pages * page, each.as_mut_ptr()) };
+    assert_eq!(told, 0);
+    each.iter().filter(|page| **page & 1 != 0).count()
+}
+
+/// Writes to the top of a stack.
+fn touch(stack: &Stack) {
+    // SAFETY: the stack is this test's own.
+    unsafe { ((stack.bounds().end - 8) as *mut u64).write(stack.bounds().start as u64) };
+}
+
+/// What `touch` has written, or 0.
+fn touched(stack: &Stack) -> bool {
+    // SAFETY: as above.
+    unsafe { ((stack.bounds().end - 8) as *const u64).read() != 0 }
+}
+
+/// As a worker that has nothing else to do: lets time pass until there is nothing to give back.
+/// Gives how often it was called.
+fn let_time_pass(pool: &StackPool, mut now: Instant) -> usize {
+    let mut calls = 1;
+    while let Some(pause) = pool.tidy(now) {
+        now += pause;
+        calls += 1;
+        assert!(calls < 100_000, "never calm: {pool:?}");
+    }
+    calls
+}
+
+fn take(pool: &StackPool, size: usize, count: usize) -> Vec<Stack> {
+    pool.reserve(size, count).unwrap();
+    (0..count).map(|_| pool.get(size).unwrap()).collect()
+}
+
+fn give(pool: &StackPool, size: usize, stacks: Vec<Stack>) {
+    let count = stacks.len();
+    stacks.into_iter().for_each(|stack| pool.put(stack));
+    pool.unreserve(size, count);
+}
+
+#[test]
+fn no_two_stacks_share_a_byte() {
+    let pool = StackPool::new();
+    let mut all = Vec::new();
+    for size in [MIN_STACK, 256 << 10, 1 << 20, 8 << 20] {
+        all.extend(take(&pool, size, 150));
+    }
+    let mut ranges: Vec<_> = all
+        .iter()
+        .map(|stack| stack.guard().start..stack.bounds().end)
+        .collect();
+    ranges.sort_unstable_by_key(|range| range.start);
+    assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start));
+    assert!(all.iter().all(|stack| stack.bounds().len() >= stack.size()));
+}
+
+#[test]
+fn tops_are_staggered() {
+    let pool = StackPool::new();
+    let page = take(&pool, MIN_STACK, 1)[0].guard().len();
+    let stacks = take(&pool, MIN_STACK, 64);
+    let offsets: HashSet<_> = stacks
+        .iter()
+        .map(|stack| stack.bounds().end % page)
+        .collect();
+    assert_eq!(offsets.len(), 16);
+}
+
+#[test]
+fn the_last_one_put_is_the_next_one_got() {
+    let pool = StackPool::new();
+    let stacks = take(&pool, MIN_STACK, 10);
+    let places: Vec<_> = stacks.iter().map(Stack::bounds).collect();
+    give(&pool, MIN_STACK, stacks);
+    let again: Vec<_> = take(&pool, MIN_STACK, 10)
+        .iter()
+        .map(Stack::bounds)
+        .collect();
+    assert!(again.iter().eq(places.iter().rev()));
+}
+
+#[test]
+fn what_is_needed_again_at_once_stays_in_memory() {
+    let pool = StackPool::new();
+    let start = Instant::now();
+    for round in 0..5 {
+        let stacks = take(&pool, MIN_STACK, 20_000);
+        assert_eq!(stacks.iter().all(touched), round != 0);
+        stacks.iter().for_each(touch);
+        give(&pool, MIN_STACK, stacks);
+        // A tenth of a period each time.
+        let _ = pool.tidy(start + SECOND / 10 * round);
+    }
+    assert_eq!(pool.stats().cleaned, 0);
+}
+
+#[test]
+fn what_nobody_needs_goes_back() {
+    let pool = StackPool::new();
+    let stacks = take(&pool, MIN_STACK, 20_000);
+    stacks.iter().for_each(touch);
+    let slabs = pool.stats().slabs;
+    give(&pool, MIN_STACK, stacks);
+    assert_eq!(pool.stats().dirty, 20_000);
+
+    let calls = let_time_pass(&pool, Instant::now());
+    let stats = pool.stats();
+    assert_eq!((stats.dirty, stats.cleaned), (1024, 20_000 - 1024));
+    assert!(calls > 30, "in portions: {calls}");
+    assert!(
+        stats.slabs < slabs,
+        "slabs without memory are unmapped: {stats:?}"
+    );
+    assert_eq!(pool.tidy(Instant::now() + 100 * SECOND), None, "calm");
+
+    // What is left is hot; the rest is as new, and guarded all the same.
+    let stacks = take(&pool, MIN_STACK, 3000);
+    assert_eq!(stacks.iter().filter(|stack| touched(stack)).count(), 1024);
+}
+
+#[test]
+fn a_stack_that_was_cleaned_has_no_memory_and_its_neighbours_keep_theirs() {
+    let pool = StackPool::new();
+    let mut stacks = take(&pool, MIN_STACK, 8000);
+    stacks.iter().for_each(touch);
+    // Every second one stays out.
+    let kept: Vec<_> = stacks
+        .extract_if(.., |stack| {
+            (stack.bounds().start / MIN_STACK).is_multiple_of(2)
+        })
+        .collect();
+    give(&pool, MIN_STACK, stacks);
+    pool.trim();
+    assert!(pool.stats().cleaned > 0);
+    assert!(
+        kept.iter()
+            .all(|stack| touched(stack) && resident(stack) == 1)
+    );
+    let fresh = take(&pool, MIN_STACK, 2000);
+    let cleaned = fresh.iter().filter(|stack| resident(stack) == 0).count();
+    assert_eq!(cleaned, 2000 - 1024);
+}
+
+#[test]
+fn what_is_reserved_survives_every_tidying() {
+    let pool = StackPool::new();
+    pool.reserve(MIN_STACK, 10_000).unwrap();
+    let_time_pass(&pool, Instant::now());
+    let slabs = pool.stats().slabs;
+    let stacks: Vec<_> = (0..10_000).map(|_| pool.get(MIN_STACK).unwrap()).collect();
+    assert_eq!(
+        pool.stats().slabs,
+        slabs,
+        "there was room for who was promised a stack"
+    );
+    give(&pool, MIN_STACK, stacks);
+    let_time_pass(&pool, Instant::now() + SECOND);
+    assert!(pool.stats().slabs <= slabs, "{pool:?}");
+}
+
+/// Slabs that nobody has touched do not stay for ever.
+#[test]
+fn what_was_reserved_in_vain_goes_back() {
+    let pool = StackPool::new();
+    pool.reserve(MIN_STACK, 10_000).unwrap();
+    pool.unreserve(MIN_STACK, 10_000);
+    let_time_pass(&pool, Instant::now());
+    assert_eq!(pool.stats().slabs, 0, "{pool:?}");
+}
+
+#[test]
+fn a_worker_needs_the_pool_seldom() {
+    let pool = Arc::new(StackPool::new());
+    let mut stacks = LocalStacks::new(Arc::clone(&pool), MIN_STACK).unwrap();
+    let mut other = LocalStacks::new(Arc::clone(&pool), MIN_STACK).unwrap();
+    // Reserved by one worker, taken and given back by the other: as when threads are stolen.
+    for _ in 0..1000 {
+        stacks.reserve(MIN_STACK).unwrap();
+        let stack = other.get(MIN_STACK).unwrap();
+        other.put(stack);
+        other.unreserve(MIN_STACK);
+    }
+    let stats = pool.stats();
+    assert!(
+        stats.reserved <= 2 * 128 && stats.outstanding <= 2 * 64,
+        "{stats:?}"
+    );
+    drop((stacks, other));
+    let stats = pool.stats();
+    assert_eq!((stats.reserved, stats.outstanding), (0, 0));
+}
+
+#[test]
+fn sizes_that_no_stack_has_are_refused() {
+    let pool = StackPool::new();
+    for size in [0, MAX_STACK + 1, usize::MAX] {
+        assert!(pool.reserve(size, 1).is_err());
+        assert!(pool.get(size).is_err());
+    }
+    let stack = take(&pool, MAX_STACK, 1);
+    assert!(stack[0].bounds().len() >= MAX_STACK);
+    give(&pool, MAX_STACK, stack);
+}
+
+/// More address space than a process has: an error, and what was promised before is there.
+#[test]
+fn too_much_is_refused_when_it_is_reserved() {
+    let pool = StackPool::new();
+    pool.reserve(MIN_STACK, 1000).unwrap();
+    let refused = pool.reserve(MAX_STACK, 1 << 18).unwrap_err();
+    assert!(
+        refused.to_string().contains("vm.max_map_count"),
+        "{refused}"
+    );
+    let stacks: Vec<_> = (0..1000).map(|_| pool.get(MIN_STACK).unwrap()).collect();
+    give(&pool, MIN_STACK, stacks);
+    // What was mapped for the promise that could not be given is given back.
+    let_time_pass(&pool, Instant::now());
+    assert!(pool.stats().mapped_bytes < 1 << 32, "{pool:?}");
+}
+
+/// A random walk: stacks of several sizes are reserved, taken, given back and cleaned. A stack that
+/// is out keeps what its holder wrote; what was promised is there.
+#[test]
+fn a_random_walk() {
+    let seed = std::env::var("TREFOIL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(0x5eed_u64);
+    eprintln!("TREFOIL_SEED={seed}");
+    let mut state = seed | 1;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let pool = StackPool::new();
+    let sizes = [MIN_STACK, 256 << 10, 8 << 20];
+    let mut out: [Vec<Stack>; 3] = Default::default();
+    let mut now = Instant::now();
+    for _ in 0..3000 {
+        let which = random(3);
+        let count = 1 + random(if which == 0 { 400 } else { 20 });
+        match random(3) {
+            0 => {
+                let stacks = take(&pool, sizes[which], count);
+                stacks.iter().for_each(touch);
+                out[which].extend(stacks);
+            }
+            1 => {
+                let left = out[which].len().saturating_sub(count);
+                let back = out[which].split_off(left);
+                for stack in &back {
+                    // SAFETY: the stack is this test's own.
+                    let wrote = unsafe { ((stack.bounds().end - 8) as *const u64).read() };
+                    assert_eq!(wrote, stack.bounds().start as u64);
+                }
+                give(&pool, sizes[which], back);
+            }
+            _ => {
+                now += Duration::from_millis(random(700) as u64);
+                let _ = pool.tidy(now);
+            }
+        }
+        let held: usize = out.iter().map(Vec::len).sum();
+        assert_eq!(pool.stats().outstanding, held);
+        assert_eq!(pool.stats().reserved, held);
+    }
+    for (size, stacks) in sizes.into_iter().zip(out) {
+        give(&pool, size, stacks);
+    }
+    let_time_pass(&pool, now + SECOND);
+    let stats = pool.stats();
+    assert!(stats.dirty <= 1024 + 1024 + 32, "{stats:?}");
+}

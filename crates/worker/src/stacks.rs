@@ -1,0 +1,58 @@
+//! Where the stacks of one runtime's threads come from, for whoever spawns one.
+//!
+//! A stack is reserved when a thread is spawned and taken when it starts. So a spawn can be refused,
+//! but a thread that was spawned finds its stack.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::Arc;
+
+use trefoil_fiber::{StackPool, check_size};
+use trefoil_runtime::NewThread;
+
+/// The stacks of one runtime, and the size that a thread gets which does not say.
+#[derive(Clone, Debug)]
+pub struct Stacks {
+    pub(crate) pool: Arc<StackPool>,
+    /// Rounded to what a stack really has.
+    pub(crate) default_size: usize,
+}
+
+impl Stacks {
+    /// An empty pool, and the default size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: a size of 0, or of more than 1 GiB.
+    pub fn new(default_size: usize) -> io::Result<Stacks> {
+        Ok(Stacks {
+            pool: Arc::new(StackPool::new()),
+            default_size: check_size(default_size)?,
+        })
+    }
+
+    /// Reserves the stack of a thread that is spawned from elsewhere than a worker.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: a size that no stack has. `OutOfMemory`: the kernel gives no more address
+    /// space, or no more memory mappings.
+    pub fn reserve(&self, thread: &NewThread) -> io::Result<()> {
+        self.pool.reserve(self.size_of(thread), 1)
+    }
+
+    /// The thread will not start: its stack is not needed.
+    pub fn unreserve(&self, thread: &NewThread) {
+        self.pool.unreserve(self.size_of(thread), 1);
+    }
+
+    /// Gives the memory of stacks that nobody uses back to the kernel.
+    pub fn trim(&self) {
+        self.pool.trim();
+    }
+
+    /// The stack size of this thread, in bytes.
+    pub(crate) fn size_of(&self, thread: &NewThread) -> usize {
+        thread.stack_size().unwrap_or(self.default_size)
+    }
+}
