@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use trefoil_fiber::StackPool;
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_inside, result_of_main,
+    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_inside, result_of_main,
 };
 use trefoil_worker::Worker;
 
@@ -74,6 +74,7 @@ impl Runtime {
         T: Send + 'static,
     {
         refuse_inside();
+        let _watch = overflow::Watch::fibers();
         let settings = &self.settings;
         let worker = Worker::new(Arc::clone(&self.stacks), settings.stack_size)?;
         let green = Green::new(worker, settings.companions.clone());

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crossbeam_deque::Worker as Deque;
 use trefoil_fiber::StackPool;
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_drop_inside, refuse_inside,
+    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
     result_of_main, thread,
 };
 use trefoil_worker::Worker;
@@ -132,6 +132,7 @@ impl Runtime {
 
 /// The life of a worker's OS thread.
 fn work(seed: Seed) {
+    let _watch = overflow::Watch::fibers();
     let worker = match Worker::new(seed.stacks, seed.stack_size) {
         Ok(worker) => worker,
         Err(refused) => {
