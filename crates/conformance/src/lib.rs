@@ -23,6 +23,7 @@
 #![cfg(not(trefoil_loom))]
 #![forbid(unsafe_code)]
 
+mod child;
 mod seed;
 mod subject;
 mod suite;
@@ -36,6 +37,7 @@ pub mod condvar;
 pub mod identity;
 pub mod mutex;
 pub mod once;
+pub mod overflow;
 pub mod panics;
 pub mod park;
 pub mod plain;

@@ -63,6 +63,23 @@ macro_rules! suite {
                 a_large_stack_can_be_used,
                 an_ordinary_stack_can_be_used,
             }
+            overflow {
+                a_thread_is_named,
+                a_thread_without_a_name_is_reported,
+                a_name_is_written_whole,
+                the_first_thread_is_reported,
+                the_size_is_the_one_asked_for,
+                a_small_stack_is_reported,
+                the_child_is_reported_and_not_its_joiner,
+                the_joiner_is_reported_after_its_child,
+                the_right_one_of_many_is_reported,
+                a_later_thread_is_reported,
+                a_scoped_thread_is_reported,
+                a_large_frame_is_reported,
+                an_overflow_while_unwinding_is_reported,
+                a_plain_thread_is_reported_as_before,
+                a_plain_thread_that_knows_us_is_reported_as_before,
+            }
             park {
                 an_unpark_before_is_remembered,
                 only_one_unpark_is_remembered,
@@ -309,6 +326,7 @@ mod tests {
         ("panics", include_str!("panics.rs")),
         ("identity", include_str!("identity.rs")),
         ("stack", include_str!("stack.rs")),
+        ("overflow", include_str!("overflow.rs")),
         ("park", include_str!("park.rs")),
         ("time", include_str!("time.rs")),
         ("scope", include_str!("scope.rs")),

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::child;
+
 /// After this time a test counts as hanging. The slowest takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -29,6 +31,7 @@ thread_local! {
 ///
 /// With the test's panic.
 pub fn watched(test: &str, body: fn()) {
+    child::note_test(test);
     let note = Note::default();
     NOTE.set(Some(Arc::clone(&note)));
     let (ended, end) = mpsc::channel::<()>();

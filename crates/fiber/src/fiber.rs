@@ -262,7 +262,8 @@ impl RawFiber {
         stack.bounds()
     }
 
-    /// The addresses of the guard page below the stack, as [`Stack::guard`].
+    /// The addresses of the guard page below the stack, as [`Stack::guard`]. May be asked in a
+    /// signal handler: it allocates nothing and takes no lock.
     ///
     /// # Safety
     ///
@@ -271,6 +272,16 @@ impl RawFiber {
         // SAFETY: passed on to the caller.
         let low = unsafe { self.stack_bounds() }.start;
         low - guard::page_size()..low
+    }
+
+    /// The size of the stack's class in bytes, as [`Stack::size`]. May be asked in a signal handler.
+    ///
+    /// # Safety
+    ///
+    /// The fiber exists: [`finish`](Fiber::finish) was not called.
+    pub unsafe fn stack_size(self) -> usize {
+        // SAFETY: the record lives, says the caller; this field is written once, by `new`.
+        unsafe { &(*self.record.as_ptr()).stack }.size()
     }
 
     /// This name as a pointer without a type, to be kept in one word.

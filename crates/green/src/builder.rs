@@ -42,6 +42,9 @@ impl Builder {
 
     /// The stack size of threads that do not ask for one, in bytes, rounded up. It is address
     /// space: memory is used as the thread touches it.
+    ///
+    /// A thread that overflows its stack ends the process, with a report of its name, model and
+    /// stack size ([`trefoil_runtime::overflow`]).
     pub fn stack_size(self, size: usize) -> Builder {
         Builder {
             stack_size: size,

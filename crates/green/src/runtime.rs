@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_inside, result_of_main,
+    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_inside, result_of_main,
 };
 use trefoil_worker::{Stacks, Worker};
 
@@ -74,6 +74,7 @@ impl Runtime {
         T: Send + 'static,
     {
         refuse_inside();
+        let _watch = overflow::Watch::fibers();
         let settings = &self.settings;
         let worker = Worker::new(&self.stacks)?;
         let green = Green::new(worker, self.stacks.clone(), settings.companions.clone());

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_drop_inside, refuse_inside,
+    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
     result_of_main, thread,
 };
 use trefoil_worker::{Stacks, Worker};
@@ -131,6 +131,7 @@ impl Runtime {
 
 /// The life of a worker's OS thread.
 fn work(seed: Seed) {
+    let _watch = overflow::Watch::fibers();
     let worker = match Worker::new(&seed.shared.stacks) {
         Ok(worker) => worker,
         Err(refused) => {

@@ -35,6 +35,9 @@ impl Builder {
 
     /// The stack size of threads that do not ask for one, in bytes. The main thread of
     /// [`Runtime::run`] has the caller's stack.
+    ///
+    /// A thread that overflows its stack ends the process, with a report of its name, model and
+    /// stack size ([`trefoil_runtime::overflow`]).
     pub fn stack_size(self, size: usize) -> Builder {
         Builder {
             stack_size: Some(size),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use trefoil_runtime::{
-    Interest, Limits, Model, NewThread, Outcome, Pool, Runtime, Source, Thread, Wait, os,
+    Interest, Limits, Model, NewThread, Outcome, Pool, Runtime, Source, Thread, Wait, os, overflow,
 };
 
 use crate::builder::Builder;
@@ -74,6 +74,7 @@ fn start_alone(job: Job, stack_size: usize) -> io::Result<()> {
         .name(NAME.to_owned())
         .stack_size(stack_size)
         .spawn(move || {
+            let _watch = overflow::Watch::kernel_threads();
             live(job);
             drop(room);
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_drop_inside, refuse_inside,
+    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
     result_of_main,
 };
 
@@ -48,6 +48,7 @@ impl Runtime {
         T: Send + 'static,
     {
         refuse_inside();
+        let _watch = overflow::Watch::kernel_threads();
         let domain = Domain::new();
         let (thread, handle) = NewThread::main(f, Model::Kernel, None, &domain);
         live_here(thread, Arc::clone(&self.kernel));

@@ -66,6 +66,11 @@ fn adopt() -> ThreadRef {
     ThreadRef(header)
 }
 
+/// The current thread, if there is one yet. For a signal handler: it makes none.
+pub(crate) fn peek() -> Option<NonNull<Header>> {
+    NonNull::new(CURRENT.get())
+}
+
 /// A handle to the current thread.
 pub(crate) fn thread() -> Thread {
     // SAFETY: the current thread is alive.
@@ -75,9 +80,8 @@ pub(crate) fn thread() -> Thread {
 /// Whether the caller runs on a thread that one of our runtimes runs.
 #[must_use]
 pub fn in_runtime() -> bool {
-    let current = CURRENT.get();
     // SAFETY: the current thread is alive, and has started.
-    NonNull::new(current).is_some_and(|header| unsafe { header.as_ref().home().is_some() })
+    peek().is_some_and(|header| unsafe { header.as_ref().has_home() })
 }
 
 /// The `run` that the current thread belongs to; 0: none.

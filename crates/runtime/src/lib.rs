@@ -21,9 +21,11 @@
 //! only its closure), [`Live`] (the right to run a started one), [`Owner`] and [`Owned`]
 //! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
 //! other OS threads), [`Domain`] (the threads of one `run`), [`os`] (how a kernel thread
-//! waits), [`Pool`] and [`offload`](fn@offload) (blocking calls).
+//! waits), [`Pool`] and [`offload`](fn@offload) (blocking calls), [`overflow`] (the report of a
+//! stack overflow).
 //!
-//! It starts no OS thread but those of its pools, prints nothing, and never ends the process.
+//! It starts no OS thread but those of its pools. It prints nothing and never ends the process,
+//! but at a stack overflow.
 
 // A model uses a part of the crate.
 #![cfg_attr(trefoil_loom, allow(dead_code))]
@@ -47,6 +49,8 @@ mod no_unwind;
 mod offload;
 #[cfg(not(trefoil_loom))]
 pub mod os;
+#[cfg(not(trefoil_loom))]
+pub mod overflow;
 #[cfg(not(trefoil_loom))]
 mod owner;
 #[cfg(not(trefoil_loom))]

@@ -20,6 +20,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use crate::os::Room;
+use crate::overflow::Watch;
 
 /// A pool of OS threads that run jobs.
 #[derive(Debug)]
@@ -168,6 +169,7 @@ impl<J: Send + 'static> Shared<J> {
             builder = builder.stack_size(size);
         }
         let spawned = builder.spawn(move || {
+            let _watch = Watch::kernel_threads();
             if let Some(job) = take(&first) {
                 (own.run)(job);
             }

@@ -29,6 +29,7 @@ pub struct Builder {
     pub(crate) model: Option<Model>,
     pub(crate) workers: Option<usize>,
     pub(crate) stack_size: Option<usize>,
+    pub(crate) main_stack_size: Option<usize>,
     #[cfg_attr(
         not(any(feature = "kernel", feature = "green", feature = "hybrid")),
         expect(dead_code, reason = "no runtime is there to be given it")
@@ -79,7 +80,10 @@ impl Builder {
     /// The stack size, in bytes, of threads that do not ask for one themselves; up to 1 GiB, and
     /// rounded up. It is address space: memory is used as the thread touches it. Without it each
     /// model has its own default: that of `std::thread` for kernel threads, 256 KiB for the
-    /// others. The main thread of a `run` keeps its own, larger one.
+    /// others. The main thread of a `run` has [its own](Builder::main_stack_size), larger one.
+    ///
+    /// A thread that overflows its stack ends the process, with a report of its name, model and
+    /// stack size.
     ///
     /// ```
     /// use trefoil::{Builder, thread};
@@ -95,6 +99,24 @@ impl Builder {
     pub fn stack_size(self, size: usize) -> Builder {
         Builder {
             stack_size: Some(size),
+            ..self
+        }
+    }
+
+    /// The stack size of the main thread of a `run`, in bytes; up to 1 GiB, and rounded up. 8 MiB
+    /// without it. The kernel model runs that thread on the caller's stack; it accepts the number
+    /// and goes on as it is.
+    ///
+    /// ```
+    /// use trefoil::Builder;
+    ///
+    /// let runtime = Builder::new().main_stack_size(64 << 20).build()?;
+    /// assert_eq!(runtime.run(|| 1 + 1), 2);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    pub fn main_stack_size(self, size: usize) -> Builder {
+        Builder {
+            main_stack_size: Some(size),
             ..self
         }
     }
@@ -144,7 +166,10 @@ impl Builder {
         {
             return Err(Error::Workers(workers));
         }
-        if let Some(size) = self.stack_size {
+        for size in [self.stack_size, self.main_stack_size]
+            .into_iter()
+            .flatten()
+        {
             check_stack_size(size)?;
         }
         Ok(())

@@ -118,6 +118,9 @@ fn green(settings: &Builder) -> Result<trefoil_green::Runtime, Error> {
     if let Some(size) = settings.stack_size {
         builder = builder.stack_size(size);
     }
+    if let Some(size) = settings.main_stack_size {
+        builder = builder.main_stack_size(size);
+    }
     if let Some(grace) = settings.grace {
         builder = builder.grace(grace);
     }
@@ -135,6 +138,9 @@ fn hybrid(settings: &Builder) -> Result<trefoil_hybrid::Runtime, Error> {
     }
     if let Some(size) = settings.stack_size {
         builder = builder.stack_size(size);
+    }
+    if let Some(size) = settings.main_stack_size {
+        builder = builder.main_stack_size(size);
     }
     if let Some(grace) = settings.grace {
         builder = builder.grace(grace);

@@ -66,6 +66,22 @@
 //! A call that blocks the OS thread, such as reading a file by `std::fs` or a lock of `std::sync`
 //! that is held for long, stops the neighbours of a green or hybrid thread;
 //! [`thread::blocking`] takes it elsewhere.
+//!
+//! # A stack overflow
+//!
+//! A thread that overflows its stack ends the process, on every model and as with `std`, with a
+//! report on the standard error:
+//!
+//! ```text
+//! thread 'deep' (green, 256 KiB stack) has overflowed its stack
+//! help: give it a larger one by `thread::Builder::stack_size`, or all threads by `stack_size` of the runtime's builder
+//! fatal runtime error: stack overflow, aborting
+//! ```
+//!
+//! For that the first runtime installs a handler for SIGSEGV and SIGBUS. Faults that are no such
+//! overflow go to the handler that was there before: `std`'s, or the program's own if it was
+//! installed earlier. A handler that the program installs later replaces this one. The environment
+//! variable `TREFOIL_OVERFLOW=off` switches it off, for AddressSanitizer and the like.
 #![forbid(unsafe_code)]
 
 mod builder;

@@ -121,11 +121,13 @@ fn a_number_of_workers_that_cannot_be_is_refused_on_every_model() {
 fn a_stack_size_that_cannot_be_is_refused_on_every_model() {
     for model in models() {
         for size in [0, (1 << 30) + 1, usize::MAX] {
-            let refused = Builder::new().model(model).stack_size(size).build();
-            let Err(Error::Io(refused)) = refused else {
-                panic!("{size} is accepted by {model}");
-            };
-            assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
+            let builder = || Builder::new().model(model);
+            for builder in [builder().stack_size(size), builder().main_stack_size(size)] {
+                let Err(Error::Io(refused)) = builder.build() else {
+                    panic!("{size} is accepted by {model}");
+                };
+                assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
+            }
         }
     }
 }

@@ -40,6 +40,9 @@ impl Builder {
 
     /// Gives the stack's size in bytes. The runtime rounds it up. 0 and sizes above
     /// [`MAX_STACK_SIZE`] are refused by [`spawn`](Builder::spawn).
+    ///
+    /// A thread that overflows its stack ends the process, with a report of its name, model and
+    /// stack size.
     pub fn stack_size(self, size: usize) -> Builder {
         Builder {
             stack_size: Some(size),

@@ -13,6 +13,7 @@ use trefoil_fiber::{Fiber, RawFiber, Resumed, Stack};
 use super::header::Header;
 use super::live::{Live, run_current};
 use crate::current;
+use crate::overflow::Limit;
 
 /// Why a fiber has left its stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,4 +98,18 @@ fn leave(current: &Header, why: usize) -> bool {
     // SAFETY: the current thread has a fiber, so this is that fiber's own stack.
     unsafe { Fiber::suspend(RawFiber::from_ptr(context), why) };
     true
+}
+
+/// Where the stack of the current thread ends, if it is a fiber. For a signal handler: it
+/// allocates nothing and takes no lock.
+pub(crate) fn limit(current: &Header) -> Option<Limit> {
+    let context = current.context.get();
+    if context.is_null() {
+        return None;
+    }
+    // SAFETY: `equip` has put the fiber there, and `retire` takes it out before it finishes it.
+    unsafe {
+        let fiber = RawFiber::from_ptr(context);
+        Some(Limit::new(fiber.guard(), fiber.stack_size()))
+    }
 }

@@ -8,7 +8,7 @@
 //! | `id`, `model`, `name`, `stack_size`, `vtable` | anybody; they never change             |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `next_ready`, `context`, `unwinding`, `raised`, `ever_raised`, `concluded`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `next_ready`, `context`, `unwinding`, `raised`, `ever_raised`, `is_main`, `concluded`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -100,6 +100,8 @@ pub(crate) struct Header {
     pub(crate) raised: Cell<bool>,
     /// Its cancellation was raised at some time.
     pub(crate) ever_raised: Cell<bool>,
+    /// It is the first thread of a `run`.
+    pub(crate) is_main: Cell<bool>,
     pub(crate) stage: Cell<Stage>,
     pub(crate) id: ThreadId,
     pub(crate) traits: Traits,
@@ -137,6 +139,7 @@ impl Header {
             unwinding: Cell::new(Suspended::default()),
             raised: Cell::new(false),
             ever_raised: Cell::new(false),
+            is_main: Cell::new(false),
             stage: Cell::new(stage),
             id: ThreadId::next(),
             traits,
@@ -187,6 +190,16 @@ impl Header {
     pub(crate) unsafe fn home(&self) -> Option<Arc<dyn Runtime>> {
         // SAFETY: as above.
         unsafe { (*self.home.get()).clone() }
+    }
+
+    /// Whether a runtime runs it. Otherwise it stands for a plain OS thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Header::runtime`].
+    pub(crate) unsafe fn has_home(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (*self.home.get()).is_some() }
     }
 
     /// Whether this is a fiber of the calling OS thread.

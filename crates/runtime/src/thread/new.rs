@@ -63,7 +63,9 @@ impl NewThread {
             scope: None,
         };
         // SAFETY: by the bounds.
-        unsafe { NewThread::make(closure, model, traits) }
+        let (thread, handle) = unsafe { NewThread::make(closure, model, traits) };
+        thread.thread().header().is_main.set(true);
+        (thread, handle)
     }
 
     /// The thread's handle.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::header::Header;
+use crate::overflow::Limit;
 
 #[inline(always)]
 pub(crate) fn park(_: &Header) -> bool {
@@ -11,4 +12,8 @@ pub(crate) fn park(_: &Header) -> bool {
 #[inline(always)]
 pub(crate) fn yield_now(_: &Header) -> bool {
     false
+}
+
+pub(crate) fn limit(_: &Header) -> Option<Limit> {
+    None
 }

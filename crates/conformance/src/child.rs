@@ -1,0 +1,71 @@
+//! Promises about the end of a process: the test runs itself again, in a process of its own.
+
+use std::cell::RefCell;
+use std::env;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{self, Command, ExitStatus, Stdio};
+
+/// In the environment of such a process.
+const INSIDE: &str = "TREFOIL_CONFORMANCE_CHILD";
+
+/// The signal by which a process aborts; on Linux, whatever the processor.
+const SIGABRT: i32 = 6;
+
+thread_local! {
+    /// The test that runs on this OS thread, by the path that the test harness knows.
+    static TEST: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// How a process ended, and what it wrote to its standard error.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    status: ExitStatus,
+    pub(crate) err: String,
+}
+
+/// Notes the test that the calling OS thread runs. `test` begins with the crate's name.
+pub(crate) fn note_test(test: &str) {
+    let path = test.split_once("::").map_or(test, |(_, path)| path);
+    TEST.set(path.to_owned());
+}
+
+/// Runs `body` in a process of its own, and tells how that ended. Once in a test.
+pub(crate) fn end_of(body: impl FnOnce()) -> Ended {
+    if env::var_os(INSIDE).is_some() {
+        body();
+        // It was to end otherwise: here the parent sees that it did not.
+        process::exit(0);
+    }
+    // No core file is left behind.
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -c 0 && exec \"$0\" --exact \"$1\" --nocapture",
+        ])
+        .arg(env::current_exe().unwrap())
+        .arg(TEST.with_borrow(String::clone))
+        .env(INSIDE, "1")
+        .env_remove("TREFOIL_OVERFLOW")
+        .stdin(Stdio::null())
+        .output()
+        .expect("a test can run itself");
+    Ended {
+        status: output.status,
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Ended {
+    /// The same, but for what it wrote first.
+    #[track_caller]
+    pub(crate) fn after(self, first: &str) -> Ended {
+        let rest = self.err.strip_prefix(first);
+        let err = rest.unwrap_or_else(|| panic!("{self:?}")).to_owned();
+        Ended { err, ..self }
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_aborted(&self) {
+        assert_eq!(self.status.signal(), Some(SIGABRT), "{self:?}");
+    }
+}
