@@ -159,6 +159,78 @@ pub fn a_socket_crosses<A: Subject, B: Subject>() {
     );
 }
 
+/// A socket that was waited for in one goes on in the other, also while the OS thread that
+/// waited for it first runs nobody else.
+pub fn a_socket_leaves_a_busy_worker<A: Subject, B: Subject>() {
+    use std::io::{Read as _, Write as _};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (say, who) = bounded(1);
+    let (hand, handed) = bounded::<TcpStream>(1);
+    let (tell, told) = std::sync::mpsc::channel();
+    both::<A, B, _, _>(
+        move || {
+            let (mut server, _) = listener.accept().unwrap();
+            say.send(thread::current()).unwrap();
+            let mut byte = [0];
+            server.read_exact(&mut byte).unwrap();
+            hand.send(server).unwrap();
+            // By `std`: it keeps the OS thread, as one that computes.
+            told.recv().unwrap();
+        },
+        move || {
+            until_waiting(&who.recv().unwrap(), Reason::Read);
+            (&client).write_all(&[1]).unwrap();
+            let mut server = handed.recv().unwrap();
+            let reader = thread::spawn(move || {
+                let mut bytes = [0; 3];
+                server.read_exact(&mut bytes).unwrap();
+                bytes
+            });
+            until_waiting(reader.thread(), Reason::Read);
+            (&client).write_all(&[2, 3, 4]).unwrap();
+            assert_eq!(reader.join().unwrap(), [2, 3, 4]);
+            tell.send(()).unwrap();
+        },
+    );
+}
+
+/// The same when a thread of the busy one goes on waiting for the socket: it gets its share
+/// later.
+pub fn a_socket_is_shared_with_a_busy_worker<A: Subject, B: Subject>() {
+    use std::io::{Read as _, Write as _};
+    let take_one = |stream: &TcpStream| {
+        let mut byte = [0];
+        (&mut &*stream).read_exact(&mut byte).unwrap();
+        byte[0]
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let server = Arc::new(listener.accept().unwrap().0);
+    let shared = Arc::clone(&server);
+    let (say, said) = bounded(1);
+    let (tell, told) = std::sync::mpsc::channel();
+    let (first, second) = both::<A, B, _, _>(
+        move || {
+            let reader = thread::spawn(move || take_one(&server));
+            until_waiting(reader.thread(), Reason::Read);
+            say.send(()).unwrap();
+            told.recv().unwrap();
+            reader.join().unwrap()
+        },
+        move || {
+            said.recv().unwrap();
+            let reader = thread::spawn(move || take_one(&shared));
+            until_waiting(reader.thread(), Reason::Read);
+            (&client).write_all(&[1, 2]).unwrap();
+            let byte = reader.join().unwrap();
+            tell.send(()).unwrap();
+            byte
+        },
+    );
+    assert_eq!(first + second, 3);
+}
+
 /// A channel with receivers in both loses nothing and doubles nothing.
 pub fn a_channel_serves_both<A: Subject, B: Subject>() {
     const EACH: u64 = 400;

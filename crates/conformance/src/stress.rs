@@ -2,11 +2,13 @@
 //! `TREFOIL_SEED=… cargo test …` runs the same program again, if not in the same order.
 
 use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
 use std::panic::panic_any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::thread;
 use trefoil_sync::channel::{Receiver, Sender, bounded, unbounded};
 use trefoil_sync::{Condvar, Mutex, Semaphore};
@@ -283,5 +285,110 @@ fn quiet_panics() {
                 hook(info);
             }
         }));
+    });
+}
+
+/// Connections that many threads read and write at random.
+struct Net(Vec<Wire>);
+
+/// One connection, and how many bytes are still to be written into it and read from it.
+struct Wire {
+    ends: (TcpStream, TcpStream),
+    unwritten: AtomicU64,
+    unread: AtomicU64,
+}
+
+impl Wire {
+    fn new(bytes: u64) -> Wire {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let left = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        Wire {
+            ends: (left, listener.accept().unwrap().0),
+            unwritten: AtomicU64::new(bytes),
+            unread: AtomicU64::new(bytes),
+        }
+    }
+
+    fn write(&self, count: usize, random: &mut Random) -> u64 {
+        let bytes: Vec<u8> = (0..count).map(|_| random.next() as u8).collect();
+        (&self.ends.0).write_all(&bytes).unwrap();
+        bytes.into_iter().map(u64::from).sum()
+    }
+
+    /// No read has a limit: a lost wake-up is a hang.
+    fn read(&self, count: usize) -> u64 {
+        let mut bytes = vec![0; count];
+        (&self.ends.1).read_exact(&mut bytes).unwrap();
+        bytes.into_iter().map(u64::from).sum()
+    }
+}
+
+impl Net {
+    /// Takes a few bytes of what is left, of a random wire first.
+    fn claim(
+        &self,
+        random: &mut Random,
+        left: impl Fn(&Wire) -> &AtomicU64,
+    ) -> Option<(&Wire, usize)> {
+        let wanted = 1 + random.below(3);
+        let start = random.below(self.0.len() as u64) as usize;
+        let wires = self.0[start..].iter().chain(&self.0[..start]);
+        let mut claims = wires.map(|wire| {
+            let take = |left: u64| (left != 0).then(|| left.saturating_sub(wanted));
+            let before = left(wire).fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+            (wire, before.map_or(0, |left| left.min(wanted)) as usize)
+        });
+        claims.find(|(_, count)| *count != 0)
+    }
+
+    fn write_all(&self, random: &mut Random) -> u64 {
+        let mut sum = 0;
+        while let Some((wire, count)) = self.claim(random, |wire| &wire.unwritten) {
+            sum += wire.write(count, random);
+            match random.below(4) {
+                0 => thread::yield_now(),
+                1 => thread::sleep(Duration::from_micros(random.below(100))),
+                _ => {}
+            }
+        }
+        sum
+    }
+
+    fn read_all(&self, random: &mut Random) -> u64 {
+        let mut sum = 0;
+        while let Some((wire, count)) = self.claim(random, |wire| &wire.unread) {
+            sum += wire.read(count);
+        }
+        sum
+    }
+}
+
+/// Threads on every worker, and plain OS threads, wait for the same descriptors at random, so
+/// that these wander from poller to poller: every byte comes to one of them.
+pub fn descriptors_wander_and_lose_nothing<S: Subject>() {
+    let seed = seed::draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let net = Arc::new(Net((0..3).map(|_| Wire::new(1500)).collect()));
+        let readers: Vec<_> = (0..8)
+            .map(|_| {
+                let (net, mut own) = (Arc::clone(&net), random.branch());
+                thread::spawn(move || net.read_all(&mut own))
+            })
+            .collect();
+        let plain = [(); 2].map(|()| {
+            let (net, mut own) = (Arc::clone(&net), random.branch());
+            std::thread::spawn(move || net.read_all(&mut own))
+        });
+        let writers: Vec<_> = (0..3)
+            .map(|_| {
+                let (net, mut own) = (Arc::clone(&net), random.branch());
+                thread::spawn(move || net.write_all(&mut own))
+            })
+            .collect();
+        let written: u64 = join_all(writers).into_iter().sum();
+        let read: u64 = join_all(readers).into_iter().sum();
+        let plain = plain.map(|reader| thread::blocking(|| reader.join().unwrap()));
+        assert_eq!(read + plain.iter().sum::<u64>(), written);
     });
 }

@@ -186,6 +186,9 @@ macro_rules! suite {
                 a_refused_connection_is_an_error,
                 two_may_read_one_socket,
                 a_socket_changes_hands,
+                urgent_data_holds_up_no_reader,
+                one_read_takes_one_message,
+                an_unread_error_queue_wakes_nobody_again_and_again,
             }
             blocking {
                 a_call_borrows_and_returns,
@@ -264,6 +267,7 @@ macro_rules! suite {
                 a_random_mixture_adds_up,
                 parcels_wander_through_a_net,
                 a_storm_of_threads_and_panics_adds_up,
+                descriptors_wander_and_lose_nothing,
             }
         }
     };
@@ -301,6 +305,8 @@ macro_rules! suite_across {
             a_thread_is_joined_and_unparked_across,
             a_barrier_waits_for_both,
             a_socket_crosses,
+            a_socket_leaves_a_busy_worker,
+            a_socket_is_shared_with_a_busy_worker,
             a_channel_serves_both,
             a_wake_up_outlives_its_waker,
         }

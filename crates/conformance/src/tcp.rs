@@ -1,11 +1,16 @@
 //! `net::TcpListener` and `net::TcpStream`: std's semantics, while others run on.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{self, Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{TimestampingFlag, setsockopt, sockopt};
+use socket2::SockRef;
 use trefoil_net::{TcpListener, TcpStream};
-use trefoil_runtime::{Reason, thread};
+use trefoil_runtime::thread::JoinHandle;
+use trefoil_runtime::{Interest, Reason, Source, Wait, thread};
 
 use crate::Subject;
 use crate::subject::run;
@@ -256,5 +261,167 @@ pub fn a_socket_changes_hands<S: Subject>() {
         }
         drop(right);
         far.join().unwrap();
+    });
+}
+
+/// Bytes on both sides of an urgent byte are read, without waiting for more to come. The
+/// urgent byte itself is among them only with `SO_OOBINLINE`.
+pub fn urgent_data_holds_up_no_reader<S: Subject>() {
+    fn send(stream: &TcpStream, before: &[u8], after: &[u8]) {
+        (&mut &*stream).write_all(before).unwrap();
+        assert_eq!(SockRef::from(stream).send_out_of_band(b"!").unwrap(), 1);
+        (&mut &*stream).write_all(after).unwrap();
+    }
+    /// A thread that waits for so many bytes, and takes what each read gives.
+    fn reader(mut stream: TcpStream, wanted: usize) -> JoinHandle<(TcpStream, Vec<u8>)> {
+        let reader = thread::spawn(move || {
+            let mut heard = Vec::new();
+            while heard.len() < wanted {
+                let mut buffer = [0; 64];
+                let taken = stream.read(&mut buffer).unwrap();
+                heard.extend_from_slice(&buffer[..taken]);
+            }
+            (stream, heard)
+        });
+        until_waiting(reader.thread(), Reason::Read);
+        reader
+    }
+    run::<S, _>(|| {
+        for (inline, expected) in [(false, "before,after"), (true, "before,!after")] {
+            let (left, mut right) = pair();
+            SockRef::from(&right)
+                .set_out_of_band_inline(inline)
+                .unwrap();
+            for _ in 0..10 {
+                let waits = reader(right, expected.len());
+                send(&left, b"before,", b"after");
+                let (stream, heard) = waits.join().unwrap();
+                assert_eq!(heard, expected.as_bytes());
+                right = stream;
+            }
+            // An ordinary message is read as ever.
+            let waits = reader(right, 5);
+            (&left).write_all(b"plain").unwrap();
+            assert_eq!(waits.join().unwrap().1, b"plain");
+        }
+    });
+}
+
+/// A read that does not fill its room has taken all: a reader that waits for each message
+/// needs one system call for each, and no other to learn that nothing is left.
+pub fn one_read_takes_one_message<S: Subject>() {
+    const MESSAGES: usize = 50;
+    run::<S, _>(|| {
+        let (mut left, right) = pair();
+        let reader = thread::spawn(move || {
+            let source = Source::new(right.into_std().unwrap().into()).unwrap();
+            let (mut tries, mut messages) = (0, 0);
+            while messages < MESSAGES {
+                let taken = source.io(
+                    Interest::Read,
+                    &Wait::new(Reason::Read),
+                    |&taken| taken < 8,
+                    |fd| {
+                        tries += 1;
+                        (&mut &*SockRef::from(&fd)).read(&mut [0; 8])
+                    },
+                );
+                messages += taken.unwrap();
+            }
+            tries
+        });
+        for _ in 0..MESSAGES {
+            until_waiting(reader.thread(), Reason::Read);
+            left.write_all(b"m").unwrap();
+        }
+        let tries = reader.join().unwrap();
+        // The first one, which finds nothing, and few others.
+        assert!(tries <= MESSAGES + 5, "{tries} reads");
+    });
+}
+
+/// Makes every send of this socket leave a report in its error queue, which nobody reads;
+/// `MSG_ZEROCOPY` does it in the same way.
+fn report_sends(stream: &impl AsFd) {
+    let wanted = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
+        | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE;
+    setsockopt(stream, sockopt::Timestamping, &wanted).unwrap();
+}
+
+fn has_error_pending(stream: &impl AsFd) -> bool {
+    let mut polled = [PollFd::new(stream.as_fd(), PollFlags::empty())];
+    poll(&mut polled, PollTimeout::ZERO).unwrap();
+    polled[0].revents() == Some(PollFlags::POLLERR)
+}
+
+/// A thread that does `operation` as soon as it does not block, and tells how often it was
+/// tried.
+fn tries(
+    stream: net::TcpStream,
+    interest: Interest,
+    reason: Reason,
+    operation: impl Fn(&mut &net::TcpStream) -> io::Result<usize> + Send + 'static,
+) -> JoinHandle<usize> {
+    thread::spawn(move || {
+        let other = stream.try_clone().unwrap();
+        let source = Source::new(stream.into()).unwrap();
+        let mut tries = 0;
+        let tried = source.io(
+            interest,
+            &Wait::new(reason),
+            |_| true,
+            |_| {
+                tries += 1;
+                operation(&mut &other)
+            },
+        );
+        assert!(tried.unwrap() > 0);
+        tries
+    })
+}
+
+/// What stands unread in a socket's error queue, as a report of `MSG_ZEROCOPY` does, is an
+/// error of the socket that no read and no write takes. Who waits tries again a few times, and
+/// not all the time.
+pub fn an_unread_error_queue_wakes_nobody_again_and_again<S: Subject>() {
+    /// A spinning thread needs less for thousands of tries.
+    const CHANCE: Duration = Duration::from_millis(20);
+    const FEW: usize = 20;
+    run::<S, _>(|| {
+        let (left, mut right) = pair();
+        report_sends(&left);
+        (&left).write_all(b"x").unwrap();
+        assert!(has_error_pending(&left));
+        let reader = tries(
+            left.into_std().unwrap(),
+            Interest::Read,
+            Reason::Read,
+            |stream| stream.read(&mut [0; 8]),
+        );
+        until_waiting(reader.thread(), Reason::Read);
+        thread::sleep(CHANCE);
+        right.write_all(b"y").unwrap();
+        let tried = reader.join().unwrap();
+        assert!(tried <= FEW, "{tried} reads for one message");
+    });
+    run::<S, _>(|| {
+        let (left, mut right) = pair();
+        report_sends(&left);
+        left.set_nonblocking(true).unwrap();
+        while (&left).write(&[0; 1 << 16]).is_ok() {}
+        assert!(has_error_pending(&left));
+        let writer = tries(
+            left.into_std().unwrap(),
+            Interest::Write,
+            Reason::Write,
+            |stream| stream.write(b"z"),
+        );
+        until_waiting(writer.thread(), Reason::Write);
+        thread::sleep(CHANCE);
+        let mut heard = Vec::new();
+        right.read_to_end(&mut heard).unwrap();
+        let tried = writer.join().unwrap();
+        assert!(tried <= FEW, "{tried} writes of one byte");
+        assert_eq!(heard.last(), Some(&b'z'));
     });
 }

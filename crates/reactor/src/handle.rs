@@ -138,11 +138,13 @@ pub struct Handle<K> {
 }
 
 impl<K> Handle<K> {
-    /// Watches `fd` in both directions; its events carry `key`.
+    /// Watches `fd` in both directions, and for urgent data; its events carry `key`.
     ///
     /// Events are edges: one comes when readiness begins (and at once for what is ready now), and
     /// the next one only after more has arrived. So try the operation first, register when it
-    /// would block, and after each event go on until it would block again or came up short. The
+    /// would block, and after each event go on until it would block again or came up short. An
+    /// operation that comes up short has taken all, unless the event said
+    /// [`URGENT`](crate::Readiness::URGENT), [`ERROR`](crate::Readiness::ERROR) or closed. The
     /// key may be returned by a concurrent `poll` before this call returns.
     ///
     /// The descriptor must be [deregistered](Handle::deregister) before it is closed.
@@ -185,7 +187,7 @@ impl<K> Handle<K> {
             registrations.insert(key)
         };
         // The entry exists before the first event can name it.
-        let both = Interest::READABLE | Interest::WRITABLE;
+        let both = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
         let watched = self
             .shared
             .registry

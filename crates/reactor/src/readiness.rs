@@ -31,29 +31,34 @@ impl Readiness {
     pub const READABLE: Readiness = Readiness(1);
     /// A write finds room, a connection attempt has ended.
     pub const WRITABLE: Readiness = Readiness(1 << 1);
-    /// Reads will come to an end: the peer shut its writing side, hung up, or an error is pending.
-    /// Data sent before may still be there to read.
+    /// Reads will come to an end: the peer shut its writing side, or hung up. Data sent before may
+    /// still be there to read.
     pub const READ_CLOSED: Readiness = Readiness(1 << 2);
-    /// Writes fail from now on.
+    /// Writes fail from now on, or, together with [`ERROR`](Readiness::ERROR), may do so.
     pub const WRITE_CLOSED: Readiness = Readiness(1 << 3);
-    /// An error is pending; the next operation, or `SO_ERROR`, tells which.
+    /// An error is pending; the next operation, or `SO_ERROR`, tells which. Or there is something
+    /// in the socket's error queue (a report of `MSG_ZEROCOPY`, say): then no operation fails, and
+    /// this comes with every event until somebody reads that queue.
     pub const ERROR: Readiness = Readiness(1 << 4);
+    /// There is urgent data: a read stops at the urgent mark, with more behind it.
+    pub const URGENT: Readiness = Readiness(1 << 5);
 
-    const NAMES: [(Readiness, &str); 5] = [
+    const NAMES: [(Readiness, &str); 6] = [
         (Readiness::READABLE, "READABLE"),
         (Readiness::WRITABLE, "WRITABLE"),
         (Readiness::READ_CLOSED, "READ_CLOSED"),
         (Readiness::WRITE_CLOSED, "WRITE_CLOSED"),
         (Readiness::ERROR, "ERROR"),
+        (Readiness::URGENT, "URGENT"),
     ];
 
     pub(crate) fn of(event: &mio::event::Event) -> Self {
-        let error = event.is_error();
         Readiness::READABLE.when(event.is_readable())
             | Readiness::WRITABLE.when(event.is_writable())
-            | Readiness::READ_CLOSED.when(event.is_read_closed() || error)
+            | Readiness::READ_CLOSED.when(event.is_read_closed())
             | Readiness::WRITE_CLOSED.when(event.is_write_closed())
-            | Readiness::ERROR.when(error)
+            | Readiness::ERROR.when(event.is_error())
+            | Readiness::URGENT.when(event.is_priority())
     }
 
     fn when(self, holds: bool) -> Self {
@@ -88,12 +93,12 @@ impl Readiness {
         self.contains(Readiness::WRITABLE)
     }
 
-    /// Whether reads come to an end: hung up by the peer, or an error.
+    /// Whether reads come to an end: hung up by the peer.
     pub const fn is_read_closed(self) -> bool {
         self.contains(Readiness::READ_CLOSED)
     }
 
-    /// Whether writes fail from now on.
+    /// Whether writes fail from now on, or may do so.
     pub const fn is_write_closed(self) -> bool {
         self.contains(Readiness::WRITE_CLOSED)
     }
@@ -101,6 +106,11 @@ impl Readiness {
     /// Whether an error is pending.
     pub const fn is_error(self) -> bool {
         self.contains(Readiness::ERROR)
+    }
+
+    /// Whether there is urgent data.
+    pub const fn is_urgent(self) -> bool {
+        self.contains(Readiness::URGENT)
     }
 
     /// Whether somebody who waits to read should try again. The end of the stream and an error
@@ -113,7 +123,8 @@ impl Readiness {
     /// assert!(!Readiness::WRITABLE.concerns_reader());
     /// ```
     pub const fn concerns_reader(self) -> bool {
-        let reader = Readiness::READABLE.0 | Readiness::READ_CLOSED.0 | Readiness::ERROR.0;
+        let closed = Readiness::READ_CLOSED.0 | Readiness::ERROR.0;
+        let reader = Readiness::READABLE.0 | Readiness::URGENT.0 | closed;
         self.0 & reader != 0
     }
 

@@ -14,6 +14,13 @@ use trefoil_runtime::{Interest, Readiness};
 #[derive(Debug)]
 pub(crate) struct Registrar(pub(crate) Handle<Arc<Readiness>>);
 
+impl Registrar {
+    /// By which number descriptors know this poller.
+    pub(crate) fn home(&self) -> usize {
+        self.0.id()
+    }
+}
+
 impl trefoil_runtime::Poller for Registrar {
     fn register(&self, fd: RawFd, readiness: Arc<Readiness>) -> io::Result<usize> {
         self.0.register(fd, readiness).map(Token::to_raw)
@@ -59,8 +66,9 @@ impl Poller {
             // round tries again.
             let _ = reactor.poll(timeout, &mut events);
         }
+        let home = self.registrar.home();
         for (readiness, event) in events.drain(..) {
-            deliver(&readiness, event);
+            deliver(&readiness, home, event);
         }
         self.events.replace(events);
     }
@@ -69,16 +77,25 @@ impl Poller {
     pub(crate) fn close(&self) {
         let reactor = self.reactor.take();
         for readiness in reactor.map(Reactor::close).into_iter().flatten() {
-            readiness.detach();
+            readiness.detach(self.registrar.home());
         }
     }
 }
 
-fn deliver(readiness: &Readiness, event: Event) {
+/// Hands an edge to both directions. After some a short read has not taken all: see
+/// [`Readiness::event`].
+fn deliver(readiness: &Readiness, home: usize, event: Event) {
+    let error = event.is_error();
+    let mut woken = false;
     if event.concerns_reader() {
-        readiness.event(Interest::Read, event.is_read_closed() || event.is_error());
+        let drain = event.is_read_closed() || event.is_urgent() || error;
+        woken |= readiness.event(home, Interest::Read, drain);
     }
     if event.concerns_writer() {
-        readiness.event(Interest::Write, event.is_write_closed() || event.is_error());
+        let drain = event.is_write_closed() || error;
+        woken |= readiness.event(home, Interest::Write, drain);
+    }
+    if !woken {
+        readiness.unwanted(home);
     }
 }

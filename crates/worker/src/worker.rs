@@ -334,13 +334,16 @@ impl Worker {
         interest: Interest,
         wait: &Wait,
     ) -> io::Result<Outcome> {
+        // Counts, and tells by which number descriptors know the worker's poller.
         let count = |by: isize| {
             let here = Worker::of_this_fiber(worker);
-            let waits = &(**here).as_ref().poller.waits;
+            let poller = &(**here).as_ref().poller;
+            let waits = &poller.waits;
             waits.set(waits.get().wrapping_add_signed(by));
+            poller.registrar.home()
         };
-        count(1);
-        let outcome = source.wait_registered(interest, wait, || {
+        let home = count(1);
+        let outcome = source.wait_registered(interest, wait, home, || {
             let here = Worker::of_this_fiber(worker);
             Arc::clone(&(**here).as_ref().poller.registrar) as _
         });

@@ -3,6 +3,7 @@
 //! The kernel runtime's threads wait like this, and so does a plain `std::thread` that uses
 //! our objects: it has `Foreign` for a runtime.
 
+mod edges;
 mod futex;
 mod poll;
 mod room;

@@ -4,6 +4,8 @@
 //! finds it PARKED, and rings its alarm: an `eventfd(2)` that every OS thread makes when it
 //! first waits here. The thread puts it into its control block before it parks, and whoever
 //! rings it holds a share of it, so that it cannot have been closed.
+//!
+//! A descriptor with an error that no operation takes is polled by `edges`.
 
 use std::cell::RefCell;
 use std::io;
@@ -11,6 +13,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::edges;
 use crate::current;
 use crate::source::{Interest, Source};
 use crate::thread::Header;
@@ -39,30 +42,51 @@ fn wait_noted(source: &Source, interest: Interest, wait: &Wait) -> io::Result<Ou
         if let Some(early) = current::interruption(wait) {
             return Ok(early);
         }
-        if poll_once(header, source.fd(), interest, wait.until, alarm.as_ref())? {
-            source.is_ready_again(interest);
-            return Ok(Outcome::Woken);
+        let edges = edges::of(source, interest);
+        let (fd, events) = match edges {
+            Some(epoll) => (epoll, libc::POLLIN),
+            None => (source.fd(), events(interest)),
+        };
+        let reported = poll_once(header, fd, events, wait.until, alarm.as_ref())?;
+        if reported == 0 {
+            continue;
         }
+        match edges {
+            Some(epoll) => edges::take(epoll),
+            None if reported == libc::POLLERR => edges::watch(source, interest),
+            None => {}
+        }
+        // An edge comes once, like a poller's: nothing may be left behind it.
+        let drain = edges.is_some() || reported == libc::POLLERR;
+        source.is_ready_again(interest, drain);
+        return Ok(Outcome::Woken);
     }
 }
 
-/// Parks in the poll once. Whether the descriptor is ready.
+fn events(interest: Interest) -> libc::c_short {
+    match interest {
+        Interest::Read => libc::POLLIN | libc::POLLRDHUP,
+        Interest::Write => libc::POLLOUT,
+    }
+}
+
+/// Parks in the poll once. What is reported of the descriptor: 0, nothing.
 fn poll_once(
     header: &Header,
     fd: RawFd,
-    interest: Interest,
+    events: libc::c_short,
     until: Option<Instant>,
     alarm: Option<&Arc<OwnedFd>>,
-) -> io::Result<bool> {
+) -> io::Result<libc::c_short> {
     *header.alarm.lock() = alarm.cloned();
     // A wake-up that came early is taken back here; the caller has looked since at what it
     // could be about, or looks again when the poll was skipped.
     let ready = if header.state.shared_prepare_park() {
-        let ready = poll(fd, interest, until, alarm);
+        let ready = poll(fd, events, until, alarm);
         header.state.shared_finish_park();
         ready
     } else {
-        Ok(false)
+        Ok(0)
     };
     // The lock is not held while the share is given back.
     let share = header.alarm.lock().take();
@@ -72,20 +96,16 @@ fn poll_once(
 
 fn poll(
     fd: RawFd,
-    interest: Interest,
+    events: libc::c_short,
     until: Option<Instant>,
     alarm: Option<&Arc<OwnedFd>>,
-) -> io::Result<bool> {
+) -> io::Result<libc::c_short> {
     /// How often a thread without an alarm looks whether it was woken.
     const LOOK: Duration = Duration::from_millis(50);
     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
     let timeout = match alarm {
         Some(_) => left,
         None => Some(left.map_or(LOOK, |left| left.min(LOOK))),
-    };
-    let events = match interest {
-        Interest::Read => libc::POLLIN | libc::POLLRDHUP,
-        Interest::Write => libc::POLLOUT,
     };
     let pollfd = |fd, events| libc::pollfd {
         fd,
@@ -107,14 +127,14 @@ fn poll(
     if ready < 0 {
         let error = io::Error::last_os_error();
         return match error.kind() {
-            io::ErrorKind::Interrupted => Ok(false),
+            io::ErrorKind::Interrupted => Ok(0),
             _ => Err(error),
         };
     }
     if fds[1].revents != 0 {
         silence(bell);
     }
-    Ok(fds[0].revents != 0)
+    Ok(fds[0].revents)
 }
 
 /// This OS thread's alarm. `None`: the process has no descriptor left for one.

@@ -1,0 +1,198 @@
+//! One direction of a descriptor: whether an operation is worth trying, and who waits.
+//!
+//! | bit of the word | meaning |
+//! |-----------------|---------|
+//! | READY           | the operation may succeed: try it |
+//! | DRAIN           | there is more than a short success tells of (urgent data, an error, the end of the stream): only an operation that would block uses readiness up |
+//! | the rest        | counts events, so that readiness is not used up by an operation that began before the event |
+//!
+//! Without DRAIN a read that does not fill its buffer has emptied the socket, and the next
+//! one waits at once: one system call per message. With urgent data it may only have come to
+//! the urgent mark, and the bytes behind the mark would cause no other edge.
+//!
+//! No event is lost: a waiter is listed under the list's lock after a look at the word; an
+//! event first changes the word and then takes the list under that lock.
+
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::spin::Spin;
+use crate::wait::Waiter;
+
+const READY: usize = 1;
+const DRAIN: usize = 2;
+const EVENT: usize = 4;
+
+pub(super) struct Side {
+    word: AtomicUsize,
+    waiters: Spin<Vec<Listed>>,
+}
+
+/// What the word said before an operation began.
+#[derive(Clone, Copy)]
+pub(super) struct Seen(usize);
+
+/// A thread that waits, by the poller of its own worker.
+#[derive(Clone, Copy)]
+struct Listed {
+    waiter: *const Waiter,
+    home: usize,
+}
+
+// SAFETY: a listed waiter is alive: it is taken out before it goes. Firing is for all.
+unsafe impl Send for Listed {}
+
+impl Seen {
+    pub(super) fn is_ready(self) -> bool {
+        self.0 & READY != 0
+    }
+
+    pub(super) fn must_drain(self) -> bool {
+        self.0 & DRAIN != 0
+    }
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("ready", &self.is_ready())
+            .field("drain", &self.must_drain())
+            .finish()
+    }
+}
+
+impl Side {
+    pub(super) fn new() -> Side {
+        Side {
+            word: AtomicUsize::new(READY),
+            waiters: Spin::new(Vec::new()),
+        }
+    }
+
+    pub(super) fn look(&self) -> Seen {
+        // Acquire: pairs with `set`.
+        Seen(self.word.load(Ordering::Acquire))
+    }
+
+    /// The operation that began after `seen` would have blocked: nothing is left, whatever an
+    /// event said. An error is no exception: one that waits in the socket's error queue is
+    /// reported with every event, and no read or write takes it.
+    pub(super) fn would_block(&self, seen: Seen) {
+        self.use_up(seen, seen.0 & !(READY | DRAIN));
+    }
+
+    /// The operation that began after `seen` has taken less than it had room for.
+    pub(super) fn came_short(&self, seen: Seen) {
+        if !seen.must_drain() {
+            self.use_up(seen, seen.0 & !READY);
+        }
+    }
+
+    fn use_up(&self, seen: Seen, left: usize) {
+        // Relaxed: it says nothing about other data. It fails if an event came since.
+        let _ = self
+            .word
+            .compare_exchange(seen.0, left, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// An event: the operation may succeed.
+    pub(super) fn set(&self, drain: bool) {
+        let set = READY | if drain { DRAIN } else { 0 };
+        // Release: pairs with `look`. The loop ends: it is repeated only if others changed
+        // the word.
+        let _ = self
+            .word
+            .fetch_update(Ordering::Release, Ordering::Relaxed, |word| {
+                Some((word | set).wrapping_add(EVENT))
+            });
+    }
+
+    /// The poller `home` reports an edge: its own threads that wait try again. Those of other
+    /// workers are told by their own pollers. Whether there was one.
+    pub(super) fn event(&self, home: usize, drain: bool) -> bool {
+        self.set(drain);
+        let waiters = self.take(home);
+        let any = !waiters.is_empty();
+        for Listed { waiter, .. } in waiters {
+            // SAFETY: it was listed, so it is alive, and taking it out gave us the right to
+            // fire it.
+            unsafe { Waiter::fire(waiter) };
+        }
+        any
+    }
+
+    fn take(&self, home: usize) -> Vec<Listed> {
+        let mut waiters = self.waiters.lock();
+        if waiters.iter().all(|listed| listed.home == home) {
+            return core::mem::take(&mut *waiters);
+        }
+        let own = |listed: &mut Listed| listed.home == home;
+        waiters.extract_if(.., own).collect()
+    }
+
+    /// Lists a waiter of the worker whose poller is `home`, unless the side is ready.
+    pub(super) fn enlist(&self, waiter: &Waiter, home: usize) -> bool {
+        let mut waiters = self.waiters.lock();
+        if self.look().is_ready() {
+            return false;
+        }
+        waiters.push(Listed { waiter, home });
+        true
+    }
+
+    /// Takes the waiter out. `false`: it is being fired.
+    pub(super) fn withdraw(&self, waiter: &Waiter) -> bool {
+        let mut waiters = self.waiters.lock();
+        let found = waiters
+            .iter()
+            .position(|listed| core::ptr::eq(listed.waiter, waiter));
+        found.map(|at| waiters.swap_remove(at)).is_some()
+    }
+
+    /// Whether a thread waits by this poller.
+    pub(super) fn has_waiter_at(&self, home: usize) -> bool {
+        let waiters = self.waiters.lock();
+        waiters.iter().any(|listed| listed.home == home)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_operation_uses_readiness_up() {
+        let side = Side::new();
+        side.came_short(side.look());
+        assert!(!side.look().is_ready());
+        side.set(false);
+        side.came_short(side.look());
+        assert!(!side.look().is_ready());
+    }
+
+    #[test]
+    fn after_some_events_only_one_that_would_block_does() {
+        let side = Side::new();
+        side.set(true);
+        side.came_short(side.look());
+        assert!(side.look().is_ready());
+        side.would_block(side.look());
+        assert!(!side.look().is_ready());
+        // And the next event is an ordinary one.
+        side.set(false);
+        side.came_short(side.look());
+        assert!(!side.look().is_ready());
+    }
+
+    #[test]
+    fn an_operation_that_began_before_the_event_uses_nothing_up() {
+        for drain in [false, true] {
+            let side = Side::new();
+            let seen = side.look();
+            side.set(drain);
+            side.came_short(seen);
+            side.would_block(seen);
+            assert!(side.look().is_ready());
+        }
+    }
+}
