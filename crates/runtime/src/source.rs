@@ -120,7 +120,11 @@ impl Side {
     }
 
     /// Lists the waiter, unless the side is ready.
-    fn enlist(&self, waiter: &Waiter) -> bool {
+    ///
+    /// # Safety
+    ///
+    /// The waiter stays where it is until it has been fired or `withdraw` has said `true`.
+    unsafe fn enlist(&self, waiter: &Waiter) -> bool {
         let mut waiters = self.waiters.lock();
         if self.look() & READY != 0 {
             return false;
@@ -292,7 +296,9 @@ impl Source {
         self.register(poller)?;
         let side = self.watched.readiness.side(interest);
         let waiter = Waiter::new();
-        if !side.enlist(&waiter) {
+        // SAFETY: we return after it was fired, or was withdrawn; what waits in between does
+        // not unwind.
+        if !unsafe { side.enlist(&waiter) } {
             return Ok(Outcome::Woken);
         }
         let outcome = waiter.wait(wait);
