@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use trefoil_fiber::StackPool;
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, refuse_inside, result_of_main,
+    Model, NewThread, Runs, ThreadInfo, refuse_drop_inside, refuse_inside, result_of_main,
 };
 use trefoil_worker::Worker;
 
@@ -19,7 +19,7 @@ use crate::schedule::{Deadlock, Schedule};
 pub struct Runtime {
     settings: Builder,
     stacks: Arc<StackPool>,
-    leftover: Leftover,
+    runs: Runs,
 }
 
 impl Runtime {
@@ -27,7 +27,7 @@ impl Runtime {
         Runtime {
             settings,
             stacks: Arc::new(StackPool::new()),
-            leftover: Leftover::default(),
+            runs: Runs::new(),
         }
     }
 
@@ -77,7 +77,7 @@ impl Runtime {
         let settings = &self.settings;
         let worker = Worker::new(Arc::clone(&self.stacks), settings.stack_size)?;
         let green = Green::new(worker, settings.companions.clone());
-        let domain = Domain::new();
+        let domain = self.runs.begin();
         let (main, handle) =
             NewThread::main(f, Model::Green, Some(settings.main_stack_size), &domain);
         let here = green
@@ -91,7 +91,7 @@ impl Runtime {
             domain: &domain,
         };
         let ended = schedule.run_main(&handle, settings.isolated);
-        self.leftover.add(schedule.wind_down(settings.grace));
+        self.runs.add_leftover(schedule.wind_down(settings.grace));
         green.close_arrivals();
         here.close();
         drop(here);
@@ -106,7 +106,19 @@ impl Runtime {
     /// doing at that moment.
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
-        self.leftover.get()
+        self.runs.leftover()
+    }
+}
+
+impl Drop for Runtime {
+    /// Does not wait.
+    ///
+    /// # Panics
+    ///
+    /// If a thread of one of the runtime's `run`s drops it, unless that thread unwinds: a
+    /// kernel thread of a runtime beside it, that has outlived its `run`.
+    fn drop(&mut self) {
+        refuse_drop_inside(self.runs.is_inside());
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
-use trefoil_runtime::{Companions, NewThread, Thread};
+use trefoil_runtime::{Companions, NewThread, Owner};
 use trefoil_worker::Remote;
 
 use crate::idle::Idle;
@@ -72,12 +72,10 @@ impl Shared {
         let _ = self.seats[worker].settled.set((owner, remote));
     }
 
-    /// Whether a thread has started on one of these workers.
-    pub(crate) fn is_ours(&self, thread: &Thread) -> bool {
-        let owners = self.seats.iter().filter_map(|seat| seat.settled.get());
-        owners
-            .into_iter()
-            .any(|(owner, _)| *owner == thread.owner())
+    /// Whether the calling OS thread is one of these workers, in a thread or in its loop.
+    pub(crate) fn is_here(&self) -> bool {
+        let mut owners = self.seats.iter().filter_map(|seat| seat.settled.get());
+        owners.any(|(owner, _)| Owner::is_here(*owner))
     }
 
     /// Wakes a sleeper that [`Idle`] has picked.

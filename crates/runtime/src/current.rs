@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::contract::Runtime;
+use crate::domain::DomainId;
 use crate::model::Model;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
@@ -81,10 +82,18 @@ pub fn in_runtime() -> bool {
     NonNull::new(current).is_some_and(|header| unsafe { header.as_ref().home().is_some() })
 }
 
-/// The `run` that the current thread belongs to; 0: none.
-pub(crate) fn domain() -> u64 {
+/// The `run` that the current thread belongs to.
+pub(crate) fn domain() -> DomainId {
     // SAFETY: the current thread is alive.
     unsafe { thread_ref().0.as_ref() }.traits.domain
+}
+
+/// Whether the current thread belongs to a `run` of this runtime.
+pub(crate) fn is_of_runtime(runtime: u64) -> bool {
+    // A plain OS thread needs no control block for this answer.
+    let current = NonNull::new(CURRENT.get());
+    // SAFETY: the current thread is alive.
+    current.is_some_and(|header| unsafe { header.as_ref() }.traits.domain.runtime == runtime)
 }
 
 /// Calls `body` with the runtime that answers for the current thread.

@@ -20,7 +20,7 @@
 //! For those who write a runtime there is, besides the trait: [`NewThread`] (a thread that is
 //! only its closure), [`Live`] (the right to run a started one), [`Owner`] and [`Owned`]
 //! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
-//! other OS threads), [`Domain`] (the threads of one `run`), [`os`] (how a kernel thread
+//! other OS threads), [`Runs`] and [`Domain`] (the threads of one `run`), [`os`] (how a kernel thread
 //! waits), [`Pool`] and [`offload`](fn@offload) (blocking calls).
 //!
 //! It starts no OS thread but those of its pools, prints nothing, and never ends the process.
@@ -93,7 +93,7 @@ mod real {
     pub use crate::pool::{Limits, Pool};
     pub use crate::ready::{Next, ReadyQueue};
     pub use crate::registry::{ThreadInfo, threads};
-    pub use crate::run::{Leftover, refuse_drop_inside, refuse_inside, result_of_main};
+    pub use crate::run::{Runs, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::{Interest, Poller, Readiness, Source};
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;

@@ -212,12 +212,12 @@ pub(crate) fn describe(threads: &[Thread]) -> Vec<ThreadInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Domain;
+    use crate::run::Runs;
     use crate::thread::NewThread;
 
     #[test]
     fn a_thread_may_be_listed_again() {
-        let domain = Domain::new();
+        let domain = Runs::new().begin();
         let threads = [(); 3].map(|()| NewThread::main(|| (), Model::Green, None, &domain).0);
         assert_eq!(domain.threads().len(), 3);
         // The middle one: it has a neighbour on either side.

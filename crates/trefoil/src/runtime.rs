@@ -11,7 +11,9 @@ use crate::error::Error;
 /// different ones, and what their threads share works across them.
 ///
 /// Dropping it ends what it has started. The hybrid model waits for its workers meanwhile, for as
-/// long as the [grace](Builder::grace) at most.
+/// long as the [grace](Builder::grace) at most. A thread of one of its `run`s that has outlived
+/// the `run`, and drops the last handle of the runtime, cannot wait: the runtime ends all the
+/// same, and the drop panics, on every model, unless the thread unwinds already.
 ///
 /// ```
 /// use trefoil::{Runtime, thread};

@@ -126,13 +126,6 @@ impl Thread {
 
     // ----- for runtimes
 
-    /// For a runtime of fibers: the thread's worker, by the number of its
-    /// [`Owner`](crate::Owner). 0 for kernel threads.
-    #[must_use]
-    pub fn owner(&self) -> usize {
-        self.header().owner()
-    }
-
     /// For a runtime: a message that tells the owner to wake this thread, unless one is
     /// on its way already.
     #[must_use]

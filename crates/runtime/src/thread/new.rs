@@ -61,7 +61,7 @@ impl NewThread {
         let traits = Traits {
             name: Some("main".into()),
             stack_size: stack_size.unwrap_or(0),
-            domain: domain.number(),
+            domain: domain.id(),
             scope: None,
         };
         // SAFETY: by the bounds.
