@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
-use trefoil_runtime::{Companions, NewThread, Owner};
+use trefoil_runtime::{Companions, Idlers, NewThread, Owner};
 use trefoil_worker::Remote;
 
 use crate::idle::Idle;
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) companions: Companions,
+    /// Workers that sleep and on which no thread has started.
+    pub(crate) idlers: Arc<Idlers>,
     closing: AtomicBool,
 }
 
@@ -47,11 +49,12 @@ impl Shared {
         stealers: impl Iterator<Item = Stealer<NewThread>>,
         companions: Companions,
     ) -> Shared {
+        let idlers = Idlers::listed();
         let seats: Box<[Seat]> = stealers
             .map(|stealer| Seat {
                 stealer,
                 rounds: CachePadded::new(AtomicU32::new(0)),
-                placed: Injector::new(),
+                placed: Injector::new(Arc::clone(&idlers)),
                 resting: AtomicBool::new(true),
                 started: AtomicUsize::new(0),
                 settled: OnceLock::new(),
@@ -60,8 +63,9 @@ impl Shared {
         Shared {
             idle: Idle::new(seats.len()),
             seats,
-            injector: Injector::new(),
+            injector: Injector::new(Arc::clone(&idlers)),
             companions,
+            idlers,
             closing: AtomicBool::new(false),
         }
     }

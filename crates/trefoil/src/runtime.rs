@@ -51,7 +51,8 @@ impl Runtime {
     ///
     /// With `f`'s panic. If the calling thread is a thread of a runtime already. On the green
     /// model also if the process has no descriptors left for a poller, and in a deadlock, with a
-    /// list of the threads that wait for each other.
+    /// list of the threads that wait for each other; that is if no other OS thread of the process
+    /// does anything, and nobody waits for a descriptor, a blocking call or a point in time.
     ///
     /// ```
     /// use trefoil::{Builder, thread};
