@@ -79,6 +79,7 @@ impl Runtime {
     /// ```
     /// use trefoil::{Builder, Model};
     ///
+    /// # if cfg!(not(feature = "kernel")) { return Ok(()); }
     /// let runtime = Builder::new().model(Model::Kernel).build()?;
     /// assert_eq!(runtime.model(), Model::Kernel);
     /// # Ok::<(), trefoil::Error>(())
