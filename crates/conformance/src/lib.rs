@@ -10,7 +10,8 @@
 //! trefoil_conformance::suite!(crate::Kernel);
 //! ```
 //!
-//! [`suite_across!`] does the same for the promises about two runtimes that share objects.
+//! [`suite_across!`] does the same for the promises about two runtimes that share objects, and
+//! [`suite_beside!`] for those about single threads of the kernel model inside another one.
 //!
 //! The rules of the suite: what it waits for is an event, or a condition that it asks again
 //! and again while others run; it asserts no time but that nothing comes too early; every
@@ -31,6 +32,7 @@ mod watchdog;
 mod witness;
 
 pub mod across;
+pub mod beside;
 pub mod blocking;
 pub mod channel;
 pub mod condvar;

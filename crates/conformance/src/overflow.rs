@@ -47,6 +47,7 @@ fn use_stack(depth: usize) {
 fn usual_size<S: Subject>() -> &'static str {
     match S::MODEL {
         Model::Kernel => "2 MiB",
+        Model::Green | Model::Hybrid if cfg!(debug_assertions) => "1 MiB",
         Model::Green | Model::Hybrid => "256 KiB",
     }
 }

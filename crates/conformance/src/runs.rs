@@ -1,8 +1,6 @@
 //! Runtimes as values: several, again and again, one in another, and their end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
-use std::time::Duration;
 
 use trefoil_runtime::{Model, in_runtime, thread};
 use trefoil_sync::channel::bounded;
@@ -173,39 +171,4 @@ pub fn the_end_of_a_run_is_not_the_others<S: Subject>() {
     go.send(()).unwrap();
     assert_eq!(long.join().unwrap(), 5);
     assert_eq!(witness.dropped(), 2);
-}
-
-/// The last handle of a runtime is dropped by one of its own threads, one that outlived
-/// the run: it is told so with a sentence, or all is well; there is no abort and no hang.
-pub fn a_runtime_dropped_from_inside<S: Subject>() {
-    if S::MODEL == Model::Green {
-        // Its threads run nowhere but in `run`, which borrows the runtime: it cannot
-        // happen.
-        return;
-    }
-    let runtime = Arc::new(S::new(Duration::from_millis(1)));
-    let mine = Arc::clone(&runtime);
-    let (go, gate) = mpsc::channel::<()>();
-    let (tell, told) = mpsc::channel();
-    runtime.run(move || {
-        let begun = Arc::new(AtomicBool::new(false));
-        let sign = Arc::clone(&begun);
-        drop(thread::spawn(move || {
-            // A call that cannot be called back.
-            sign.store(true, Ordering::Release);
-            thread::blocking(move || gate.recv().unwrap());
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(mine)));
-            tell.send(outcome.map_err(|payload| sentence(&*payload)))
-                .unwrap();
-        }));
-        crate::witness::until(|| begun.load(Ordering::Acquire));
-    });
-    assert_eq!(runtime.leftover().len(), 1);
-    drop(runtime);
-    go.send(()).unwrap();
-    // Either is fine: what counts is that an answer comes.
-    let answer = told
-        .recv()
-        .expect("the thread has not ended before it dropped the runtime");
-    assert!(answer.is_ok() || answer.is_err_and(|refused| refused.contains("runtime")));
 }

@@ -2,8 +2,8 @@
 //! destructors run, and who does not end is named.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use trefoil_net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use trefoil_sync::{Barrier, Condvar, Mutex, Semaphore};
 
 use crate::Subject;
 use crate::subject::{patient, run};
-use crate::witness::{Witness, find, until, until_waiting};
+use crate::witness::{Witness, find, refusal, sentence, until, until_waiting};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -481,4 +481,70 @@ pub fn a_panic_instead_of_an_end_harms_nobody<S: Subject>() {
         }
     });
     assert_eq!(witness.dropped(), 10);
+}
+
+/// A run that is over has left a thread that holds the last handle of the runtime.
+/// Let go, the thread does `last` with it. `None` on the green model: its threads run nowhere
+/// but in `run`, which borrows the runtime.
+fn outlived_by<S: Subject, T: Send + 'static>(
+    last: impl FnOnce(Arc<S>) -> T + Send + 'static,
+) -> Option<(mpsc::Sender<()>, thread::JoinHandle<T>)> {
+    if S::MODEL == Model::Green {
+        return None;
+    }
+    let runtime = Arc::new(S::new(Duration::from_millis(1)));
+    let mine = Arc::clone(&runtime);
+    let (go, gate) = mpsc::channel::<()>();
+    let left = runtime.run(move || {
+        let begun = Arc::new(AtomicBool::new(false));
+        let sign = Arc::clone(&begun);
+        let left = thread::spawn(move || {
+            sign.store(true, Ordering::Release);
+            // A call that cannot be called back.
+            thread::blocking(move || gate.recv().unwrap());
+            last(mine)
+        });
+        until(|| begun.load(Ordering::Acquire));
+        left
+    });
+    assert_eq!(runtime.leftover().len(), 1);
+    drop(runtime);
+    Some((go, left))
+}
+
+/// The last handle of a runtime is dropped by one of its own threads, one that outlived its
+/// run: it panics with a sentence, does not wait, and may go on.
+pub fn a_runtime_dropped_by_its_own_thread_says_so<S: Subject>() {
+    let dropped = outlived_by::<S, _>(|runtime| {
+        let said = refusal(|| drop(runtime));
+        thread::yield_now();
+        said
+    });
+    let Some((go, left)) = dropped else { return };
+    go.send(()).unwrap();
+    let said = left.join().unwrap();
+    assert!(said.contains("runtime was dropped by one of"), "{said}");
+}
+
+/// The same by a thread that unwinds: there is no second panic, which would end the process,
+/// and no wait. Its own panic is what its `join` gets.
+pub fn a_runtime_dropped_by_its_own_thread_that_unwinds_is_gone<S: Subject>() {
+    let dropped = outlived_by::<S, ()>(|_runtime| panic!("this is the panic of the thread"));
+    let Some((go, left)) = dropped else { return };
+    go.send(()).unwrap();
+    let payload = left.join().unwrap_err();
+    assert_eq!(sentence(&*payload), "this is the panic of the thread");
+}
+
+/// The same by a thread whose result it is, and nobody joins it: there is nobody to tell. What
+/// else the result holds is dropped all the same.
+pub fn a_runtime_in_the_result_of_its_own_thread_is_gone<S: Subject>() {
+    let witness = Witness::new();
+    let token = witness.token();
+    let dropped = outlived_by::<S, _>(move |runtime| (runtime, token));
+    let Some((go, left)) = dropped else { return };
+    let id = left.thread().id();
+    drop(left);
+    go.send(()).unwrap();
+    until(|| find(id).is_none() && witness.dropped() == 1);
 }

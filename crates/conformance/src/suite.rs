@@ -225,7 +225,6 @@ macro_rules! suite {
                 several_runtimes_at_once,
                 two_runs_of_one_runtime_at_once,
                 the_end_of_a_run_is_not_the_others,
-                a_runtime_dropped_from_inside,
             }
             shutdown {
                 a_parked_thread_is_ended,
@@ -253,6 +252,9 @@ macro_rules! suite {
                 a_handle_outlives_its_run,
                 a_join_from_outside_ends_with_the_run,
                 a_panic_instead_of_an_end_harms_nobody,
+                a_runtime_dropped_by_its_own_thread_says_so,
+                a_runtime_dropped_by_its_own_thread_that_unwinds_is_gone,
+                a_runtime_in_the_result_of_its_own_thread_is_gone,
             }
             registry {
                 a_waiting_thread_is_described,
@@ -324,6 +326,36 @@ macro_rules! suite_across {
     };
 }
 
+/// Makes one test per promise about a [`Subject`](crate::Subject) that runs single threads of
+/// the kernel model, by a kernel runtime beside it or by itself.
+///
+/// ```text
+/// mod beside_green {
+///     trefoil_conformance::suite_beside!(crate::Green);
+/// }
+/// ```
+#[macro_export]
+macro_rules! suite_beside {
+    ($subject:ty) => {
+        $crate::suite_beside! { @ $subject;
+            a_runtime_dropped_by_a_kernel_thread_of_its_run_says_so,
+            a_runtime_dropped_by_a_kernel_thread_that_unwinds_is_gone,
+            a_kernel_thread_of_another_run_may_drop_a_runtime,
+        }
+    };
+    (@ $subject:ty; $($promise:ident,)*) => {
+        $(
+            #[test]
+            fn $promise() {
+                $crate::watched(
+                    concat!(module_path!(), "::", stringify!($promise)),
+                    $crate::beside::$promise::<$subject>,
+                );
+            }
+        )*
+    };
+}
+
 #[cfg(test)]
 mod tests {
     /// The topics, as the crate's root has them.
@@ -350,6 +382,7 @@ mod tests {
         ("registry", include_str!("registry.rs")),
         ("stress", include_str!("stress.rs")),
         ("across", include_str!("across.rs")),
+        ("beside", include_str!("beside.rs")),
     ];
 
     /// The names of the promises that are listed above, topic by topic.
@@ -357,6 +390,7 @@ mod tests {
         let source = include_str!("suite.rs");
         let begin = match topic {
             "across" => "@ $first, $second;\n".to_owned(),
+            "beside" => "suite_beside! { @ $subject;\n".to_owned(),
             _ => format!(" {topic} {{\n"),
         };
         let list = source.split_once(&begin).expect("the topic is listed").1;

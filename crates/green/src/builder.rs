@@ -78,7 +78,7 @@ impl Builder {
     /// Promises that no other OS thread wakes threads of this runtime, so that a deadlock is
     /// certain as soon as nothing is ready, no timer runs, and no descriptor or blocking call
     /// is waited for. Without the promise it is also certain if the process has no other OS
-    /// thread that could do it.
+    /// thread that could do it: see [the crate's head](crate#deadlocks).
     ///
     /// If the promise is broken, a `run` may end with a deadlock report although another OS
     /// thread was about to wake one of its threads.

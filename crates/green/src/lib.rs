@@ -23,6 +23,38 @@
 //!   looks outside every so many rounds; sleeps in the poller when nothing is ready.
 //! * A **deadlock** (`deadlock.rs`): nothing is ready, and nothing can become ready.
 //!
+//! # Deadlocks
+//!
+//! [`Runtime::run`] panics with a list of its threads when it is certain that none of them can
+//! go on. That is when both hold:
+//!
+//! * No thread of the `run` is ready, sleeps or waits with a time limit, waits for a descriptor,
+//!   or waits for a call on another OS thread.
+//! * The process has no OS thread that does anything but the one that called `run`. Not counted
+//!   are those of Trefoil that wait for work: idle ones of the pool for blocking calls; those
+//!   that kernel runtimes keep for their next threads; workers of hybrid runtimes on which no
+//!   thread has started. Or the user has [promised](Builder::isolated) that no other OS thread
+//!   wakes threads of this runtime.
+//!
+//! The first look is some 20 ms after all stood still, the next ones ever later, up to a second
+//! apart; with the promise it is at once.
+//!
+//! It cannot be known, and `run` waits on, while there is
+//!
+//! * an OS thread that is not Trefoil's, whatever it does: a `std::thread`, the main thread of a
+//!   program that runs green elsewhere and joins it, the threads of a test harness;
+//! * a kernel thread that has not ended, even if it waits for a thread of this `run`;
+//! * a thread of a hybrid runtime, or another green `run` on another OS thread;
+//! * one thread of the `run` that waits in one of the ways above, though all others wait for
+//!   each other: one that accepts connections, say.
+//!
+//! Nor where the kernel does not say how many threads the process has (there is no `/proc`).
+//! [`trefoil_runtime::threads`] shows what every thread waits for, in all these cases.
+//!
+//! A program is taken for deadlocked though it is not if what it waits for would be done by the
+//! destructor of a `thread_local!` of an OS thread that waits for work, and ends when it has
+//! waited long enough.
+//!
 //! # The end
 //!
 //! After the main thread has ended, the others are cancelled, again and again, until none is

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_inside, result_of_main,
+    Model, NewThread, Runs, ThreadInfo, overflow, refuse_drop_inside, refuse_inside, result_of_main,
 };
 use trefoil_worker::{Stacks, Worker};
 
@@ -17,7 +17,7 @@ use crate::schedule::{Deadlock, Schedule};
 pub struct Runtime {
     settings: Builder,
     stacks: Stacks,
-    leftover: Leftover,
+    runs: Runs,
 }
 
 impl Runtime {
@@ -25,7 +25,7 @@ impl Runtime {
         Ok(Runtime {
             stacks: Stacks::new(settings.stack_size)?,
             settings,
-            leftover: Leftover::default(),
+            runs: Runs::new(),
         })
     }
 
@@ -78,7 +78,7 @@ impl Runtime {
         let settings = &self.settings;
         let worker = Worker::new(&self.stacks)?;
         let green = Green::new(worker, self.stacks.clone(), settings.companions.clone());
-        let domain = Domain::new();
+        let domain = self.runs.begin();
         let (main, handle) =
             NewThread::main(f, Model::Green, Some(settings.main_stack_size), &domain);
         let here = green
@@ -93,7 +93,7 @@ impl Runtime {
             domain: &domain,
         };
         let ended = schedule.run_main(&handle, settings.isolated);
-        self.leftover.add(schedule.wind_down(settings.grace));
+        self.runs.add_leftover(schedule.wind_down(settings.grace));
         green.close_arrivals();
         here.close();
         drop(here);
@@ -109,7 +109,19 @@ impl Runtime {
     /// doing at that moment.
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
-        self.leftover.get()
+        self.runs.leftover()
+    }
+}
+
+impl Drop for Runtime {
+    /// Does not wait.
+    ///
+    /// # Panics
+    ///
+    /// If a thread of one of the runtime's `run`s drops it, unless that thread unwinds: a
+    /// kernel thread of a runtime beside it, that has outlived its `run`.
+    fn drop(&mut self) {
+        refuse_drop_inside(self.runs.is_inside());
     }
 }
 

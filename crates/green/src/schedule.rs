@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trefoil_runtime::thread::JoinHandle;
-use trefoil_runtime::{Domain, Held, ThreadInfo};
+use trefoil_runtime::{Domain, Held, ThreadInfo, is_alone};
 use trefoil_worker::Worker;
 
-use crate::deadlock::{self, Watch};
+use crate::deadlock::Watch;
 use crate::green::Green;
 
 /// How many threads run between two looks outside: at messages, timers and the poller.
@@ -40,6 +40,9 @@ impl Schedule<'_> {
             let at_most = if self.worker.has_prospects() {
                 None
             } else if watch.is_deadlock() {
+                if self.has_work() {
+                    continue;
+                }
                 return Err(Deadlock(self.domain.describe()));
             } else {
                 watch.next_look()
@@ -75,14 +78,15 @@ impl Schedule<'_> {
         !self.has_work()
             && self.worker.ready() == 0
             && !self.worker.has_prospects()
-            && deadlock::nobody_else()
+            && is_alone()
             && self.asked_in_vain()
     }
 
     fn asked_in_vain(&self) -> bool {
-        // Those that were just asked are ready now, unless they do not listen.
+        // Those that were just asked are ready now, unless they do not listen; and this is the
+        // last look outside.
         self.domain.cancel();
-        self.worker.ready() == 0
+        !self.has_work()
     }
 
     /// Runs threads for one round, as long as `go_on` says so. `false`: none was ready.

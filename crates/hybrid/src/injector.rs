@@ -1,20 +1,26 @@
 //! Threads that were spawned from outside the workers, first in, first out.
+//!
+//! A thread in here is owed by the workers ([`Idlers`]): one of them is not idle.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use trefoil_runtime::{NewThread, Spin};
+use trefoil_runtime::{Idlers, NewThread, Spin};
 
 #[derive(Debug)]
 pub(crate) struct Injector {
     /// `None`: the workers are ending.
     queue: Spin<Option<VecDeque<NewThread>>>,
     len: AtomicUsize,
+    idlers: Arc<Idlers>,
 }
 
 impl Injector {
-    pub(crate) fn new() -> Injector {
+    /// One of the workers that `idlers` counts.
+    pub(crate) fn new(idlers: Arc<Idlers>) -> Injector {
         Injector {
+            idlers,
             queue: Spin::new(Some(VecDeque::new())),
             len: AtomicUsize::new(0),
         }
@@ -26,6 +32,7 @@ impl Injector {
         let Some(queue) = &mut *queue else {
             return Err(thread);
         };
+        self.idlers.owe();
         queue.push_back(thread);
         // Relaxed: a hint. Who is about to sleep looks after a fence (`Idle::last_look`).
         self.len.store(queue.len(), Ordering::Relaxed);
@@ -38,9 +45,10 @@ impl Injector {
         }
         let mut queue = self.queue.lock();
         let queue = queue.as_mut()?;
-        let thread = queue.pop_front();
+        let thread = queue.pop_front()?;
         self.len.store(queue.len(), Ordering::Relaxed);
-        thread
+        self.idlers.add();
+        Some(thread)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -56,6 +64,9 @@ impl Injector {
     pub(crate) fn close(&self) {
         let left = self.queue.lock().take();
         self.len.store(0, Ordering::Relaxed);
-        drop(left);
+        for thread in left.into_iter().flatten() {
+            drop(thread);
+            self.idlers.add();
+        }
     }
 }

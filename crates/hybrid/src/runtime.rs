@@ -8,8 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
-    result_of_main, thread,
+    Model, NewThread, Runs, ThreadInfo, overflow, refuse_drop_inside, refuse_inside, result_of_main,
 };
 use trefoil_worker::{Stacks, Worker};
 
@@ -22,7 +21,7 @@ use crate::shared::Shared;
 pub struct Runtime {
     shared: Arc<Shared>,
     settings: Builder,
-    leftover: Leftover,
+    runs: Runs,
     /// Each worker says once that it has ended, or that it must go on with threads that do
     /// not end.
     gone: Receiver<()>,
@@ -51,7 +50,7 @@ impl Runtime {
         let mut runtime = Runtime {
             shared: Arc::clone(&shared),
             settings,
-            leftover: Leftover::default(),
+            runs: Runs::new(),
             gone: goes,
         };
         let mut started = 0;
@@ -107,7 +106,7 @@ impl Runtime {
         T: Send + 'static,
     {
         refuse_inside();
-        let domain = Domain::new();
+        let domain = self.runs.begin();
         let stack_size = Some(self.settings.main_stack_size);
         let (main, handle) = NewThread::main(f, Model::Hybrid, stack_size, &domain);
         if let Err(refused) = self.shared.stacks.reserve(&main) {
@@ -117,15 +116,30 @@ impl Runtime {
             .inject(main)
             .expect("the runtime closes when it is dropped, and is borrowed here");
         let joined = handle.join();
-        self.leftover.add(domain.wind_down(self.settings.grace));
+        self.runs
+            .add_leftover(domain.wind_down(self.settings.grace));
         result_of_main(joined)
+    }
+
+    fn wait_for_workers(&self) {
+        let end = Instant::now().checked_add(self.settings.grace);
+        // A worker that computes cannot be waited for without an end.
+        for _ in 0..self.workers() {
+            let gone = match end {
+                Some(end) => self.gone.recv_deadline(end).is_ok(),
+                None => self.gone.recv().is_ok(),
+            };
+            if !gone {
+                break;
+            }
+        }
     }
 
     /// The threads that did not end in time after their `run` had ended: what each was
     /// doing at that moment.
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
-        self.leftover.get()
+        self.runs.leftover()
     }
 }
 
@@ -164,22 +178,14 @@ impl Drop for Runtime {
     ///
     /// # Panics
     ///
-    /// If one of the runtime's own threads drops it.
+    /// If one of the runtime's own threads drops it, or a thread of one of its `run`s, which a
+    /// runtime beside it runs; unless that thread unwinds. It waits for nobody then: a worker
+    /// may wait for the very thread.
     fn drop(&mut self) {
         self.shared.close();
-        let inside = self.shared.is_ours(&thread::current());
+        let inside = self.shared.is_here() || self.runs.is_inside();
         if !inside {
-            let end = Instant::now().checked_add(self.settings.grace);
-            // A worker that computes cannot be waited for without an end.
-            for _ in 0..self.workers() {
-                let gone = match end {
-                    Some(end) => self.gone.recv_deadline(end).is_ok(),
-                    None => self.gone.recv().is_ok(),
-                };
-                if !gone {
-                    break;
-                }
-            }
+            self.wait_for_workers();
         }
         refuse_drop_inside(inside);
     }
@@ -191,5 +197,44 @@ impl fmt::Debug for Runtime {
             .field("model", &Model::Hybrid)
             .field("workers", &self.workers())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+    use trefoil_runtime::thread;
+
+    /// A runtime that was dropped from inside leaves nothing behind once that thread has ended:
+    /// its workers end, and what they share goes with the last of them.
+    #[test]
+    fn workers_end_after_a_drop_from_inside() {
+        let builder = Builder::new().workers(2).grace(Duration::from_millis(1));
+        let runtime = Arc::new(builder.build().unwrap());
+        let shared = Arc::downgrade(&runtime.shared);
+        let (go, gate) = mpsc::channel::<()>();
+        let mine = Arc::clone(&runtime);
+        runtime.run(move || {
+            let begun = Arc::new(AtomicBool::new(false));
+            let sign = Arc::clone(&begun);
+            drop(thread::spawn(move || {
+                sign.store(true, Ordering::Release);
+                thread::blocking(move || gate.recv().unwrap());
+                catch_unwind(AssertUnwindSafe(|| drop(mine))).unwrap_err();
+            }));
+            while !begun.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+        });
+        drop(runtime);
+        assert_ne!(shared.strong_count(), 0, "the workers own a thread");
+        go.send(()).unwrap();
+        while shared.strong_count() != 0 {
+            std::thread::yield_now();
+        }
     }
 }

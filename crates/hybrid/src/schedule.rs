@@ -218,12 +218,20 @@ impl<'a> Schedule<'a> {
         self.tell_load();
         let announced = shared.idle.announce(self.hybrid.seat);
         let at_most = announced.watches.then_some(self.watch);
+        // Without a thread of its own it does nothing until it has found one in a queue.
+        let idle = self.own.worker.started() == 0;
+        if idle {
+            shared.idlers.add();
+        }
         let rested = self.own.worker.sleep(self.own.owner(), at_most, || {
             let picked = shared.idle.last_look(&announced);
             let news = shared.is_closing() && !self.stranded;
             let placed = !shared.seats[self.hybrid.seat].placed.is_empty();
             picked || news || placed || !shared.injector.is_empty() || self.others_wait()
         });
+        if idle {
+            shared.idlers.owe();
+        }
         let (watched, busy) = (announced.watches, self.own.worker.ready() != 0);
         shared.rouse(shared.idle.awake(announced, busy));
         self.watch = if watched && rested == Rested::Slept && !busy {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
-use trefoil_runtime::{Companions, NewThread, Thread};
+use trefoil_runtime::{Companions, Idlers, NewThread, Owner};
 use trefoil_worker::{Remote, Stacks};
 
 use crate::idle::Idle;
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     /// Threads that a worker refuses because it is ending keep their stacks reserved: the pool
     /// ends with the workers.
     pub(crate) stacks: Stacks,
+    /// Workers that sleep and on which no thread has started.
+    pub(crate) idlers: Arc<Idlers>,
     closing: AtomicBool,
 }
 
@@ -51,11 +53,12 @@ impl Shared {
         stacks: Stacks,
         companions: Companions,
     ) -> Shared {
+        let idlers = Idlers::listed();
         let seats: Box<[Seat]> = stealers
             .map(|stealer| Seat {
                 stealer,
                 rounds: CachePadded::new(AtomicU32::new(0)),
-                placed: Injector::new(),
+                placed: Injector::new(Arc::clone(&idlers)),
                 resting: AtomicBool::new(true),
                 started: AtomicUsize::new(0),
                 settled: OnceLock::new(),
@@ -64,9 +67,10 @@ impl Shared {
         Shared {
             idle: Idle::new(seats.len()),
             seats,
-            injector: Injector::new(),
+            injector: Injector::new(Arc::clone(&idlers)),
             stacks,
             companions,
+            idlers,
             closing: AtomicBool::new(false),
         }
     }
@@ -77,12 +81,10 @@ impl Shared {
         let _ = self.seats[worker].settled.set((owner, remote));
     }
 
-    /// Whether a thread has started on one of these workers.
-    pub(crate) fn is_ours(&self, thread: &Thread) -> bool {
-        let owners = self.seats.iter().filter_map(|seat| seat.settled.get());
-        owners
-            .into_iter()
-            .any(|(owner, _)| *owner == thread.owner())
+    /// Whether the calling OS thread is one of these workers, in a thread or in its loop.
+    pub(crate) fn is_here(&self) -> bool {
+        let mut owners = self.seats.iter().filter_map(|seat| seat.settled.get());
+        owners.any(|(owner, _)| Owner::is_here(*owner))
     }
 
     /// Wakes a sleeper that [`Idle`] has picked.

@@ -43,7 +43,8 @@ impl Kernel {
 
     /// Whether the calling thread is one of this runtime's.
     pub(crate) fn is_current(&self) -> bool {
-        std::ptr::addr_eq(Arc::as_ptr(&trefoil_runtime::runtime()), self)
+        trefoil_runtime::in_runtime()
+            && std::ptr::addr_eq(Arc::as_ptr(&trefoil_runtime::runtime()), self)
     }
 
     fn share(&self) -> Arc<Kernel> {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trefoil_runtime::{
-    Domain, Leftover, Model, NewThread, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
-    result_of_main,
+    Model, NewThread, Runs, ThreadInfo, overflow, refuse_drop_inside, refuse_inside, result_of_main,
 };
 
 use crate::builder::Builder;
@@ -16,7 +15,7 @@ use crate::kernel::{Kernel, live_here};
 pub struct Runtime {
     kernel: Arc<Kernel>,
     grace: Duration,
-    leftover: Leftover,
+    runs: Runs,
 }
 
 impl Runtime {
@@ -24,7 +23,7 @@ impl Runtime {
         Runtime {
             kernel: Kernel::new(builder),
             grace: builder.grace,
-            leftover: Leftover::default(),
+            runs: Runs::new(),
         }
     }
 
@@ -49,11 +48,11 @@ impl Runtime {
     {
         refuse_inside();
         let _watch = overflow::Watch::kernel_threads();
-        let domain = Domain::new();
+        let domain = self.runs.begin();
         let (thread, handle) = NewThread::main(f, Model::Kernel, None, &domain);
         live_here(thread, Arc::clone(&self.kernel));
         let joined = handle.join();
-        self.leftover.add(domain.wind_down(self.grace));
+        self.runs.add_leftover(domain.wind_down(self.grace));
         result_of_main(joined)
     }
 
@@ -67,16 +66,19 @@ impl Runtime {
     /// doing at that moment.
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
-        self.leftover.get()
+        self.runs.leftover()
     }
 }
 
 impl Drop for Runtime {
+    /// Does not wait. Idle kernel threads end.
+    ///
     /// # Panics
     ///
-    /// If one of the runtime's own threads drops it.
+    /// If one of the runtime's own threads drops it, or a thread of one of its `run`s, unless
+    /// that thread unwinds.
     fn drop(&mut self) {
-        refuse_drop_inside(self.kernel.is_current());
+        refuse_drop_inside(self.kernel.is_current() || self.runs.is_inside());
     }
 }
 
@@ -86,5 +88,38 @@ impl fmt::Debug for Runtime {
             .field("model", &Model::Kernel)
             .field("grace", &self.grace)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+    use trefoil_runtime::thread;
+
+    /// A runtime that was dropped from inside leaves nothing behind once that thread has ended.
+    #[test]
+    fn the_pool_ends_after_a_drop_from_inside() {
+        let builder = Builder::new().grace(Duration::from_millis(1));
+        let runtime = Arc::new(builder.build().unwrap());
+        let kernel = Arc::downgrade(&runtime.kernel);
+        let (go, gate) = mpsc::channel::<()>();
+        let (begin, begun) = mpsc::channel::<()>();
+        let mine = Arc::clone(&runtime);
+        runtime.run(move || {
+            drop(thread::spawn(move || {
+                begin.send(()).unwrap();
+                gate.recv().unwrap();
+                catch_unwind(AssertUnwindSafe(|| drop(mine))).unwrap_err();
+            }));
+            begun.recv().unwrap();
+        });
+        drop(runtime);
+        assert_ne!(kernel.strong_count(), 0, "a thread keeps a share");
+        go.send(()).unwrap();
+        while kernel.strong_count() != 0 {
+            std::thread::yield_now();
+        }
     }
 }

@@ -59,7 +59,7 @@ pub trait Runtime: Send + Sync {
     /// `call` does not unwind.
     fn blocking(&self, call: &mut (dyn FnMut() + Send));
 
-    /// The time by this runtime's clock.
+    /// The time by this runtime's clock. If it unwinds while a thread waits, the process ends.
     fn now(&self) -> Instant;
 
     /// The runtime that runs single threads of another model inside this one, if one was

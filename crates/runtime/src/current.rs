@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::contract::Runtime;
+use crate::domain::DomainId;
 use crate::model::Model;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
@@ -34,6 +35,7 @@ impl Drop for Adopted {
         unsafe {
             let header = self.0.as_ref();
             header.state.finish();
+            // `adopted` has listed it.
             crate::registry::remove(self.0);
             let _ = header.join.finish();
             Header::release(self.0);
@@ -84,10 +86,18 @@ pub fn in_runtime() -> bool {
     peek().is_some_and(|header| unsafe { header.as_ref().has_home() })
 }
 
-/// The `run` that the current thread belongs to; 0: none.
-pub(crate) fn domain() -> u64 {
+/// The `run` that the current thread belongs to.
+pub(crate) fn domain() -> DomainId {
     // SAFETY: the current thread is alive.
     unsafe { thread_ref().0.as_ref() }.traits.domain
+}
+
+/// Whether the current thread belongs to a `run` of this runtime.
+pub(crate) fn is_of_runtime(runtime: u64) -> bool {
+    // A plain OS thread needs no control block for this answer.
+    let current = NonNull::new(CURRENT.get());
+    // SAFETY: the current thread is alive.
+    current.is_some_and(|header| unsafe { header.as_ref() }.traits.domain.runtime == runtime)
 }
 
 /// Calls `body` with the runtime that answers for the current thread.
@@ -107,11 +117,12 @@ pub fn runtime() -> Arc<dyn Runtime> {
     unsafe { thread_ref().0.as_ref().home() }.unwrap_or_else(|| Arc::new(Foreign))
 }
 
-/// Takes the current thread's park token.
-#[inline]
-pub(crate) fn take_token(me: ThreadRef) -> bool {
-    // SAFETY: the caller got `me` as the current thread, which it still is.
-    unsafe { me.0.as_ref() }.token.take()
+/// Waits for the current thread's park token, and takes it.
+pub(crate) fn wait_for_token(wait: &Wait) -> Outcome {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive, and stays the current one on this stack.
+    let token = unsafe { &me.0.as_ref().token };
+    wait_until(wait, || token.take())
 }
 
 /// Lets other threads that are ready run first. Inlined for the reason told in `fiber.rs`.
@@ -119,7 +130,7 @@ pub(crate) fn take_token(me: ThreadRef) -> bool {
 pub(crate) fn yield_now() {
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one on this stack.
-    if !fiber::yield_now(unsafe { me.0.as_ref() }) {
+    if !unsafe { fiber::yield_now(me.0.as_ref()) } {
         with_runtime(|runtime| runtime.yield_now());
     }
 }
@@ -132,7 +143,7 @@ pub(crate) fn yield_now() {
 #[inline]
 pub fn park_fiber() {
     // SAFETY: the current thread is alive, and stays the current one on this stack.
-    let parked = fiber::park(unsafe { thread_ref().0.as_ref() });
+    let parked = unsafe { fiber::park(thread_ref().0.as_ref()) };
     assert!(parked, "only a fiber can leave its stack");
 }
 
@@ -144,7 +155,7 @@ pub fn park_fiber() {
 #[inline]
 pub fn yield_fiber() {
     // SAFETY: the current thread is alive, and stays the current one on this stack.
-    let yielded = fiber::yield_now(unsafe { thread_ref().0.as_ref() });
+    let yielded = unsafe { fiber::yield_now(thread_ref().0.as_ref()) };
     assert!(yielded, "only a fiber can leave its stack");
 }
 
@@ -167,7 +178,8 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
             // A last look: what has come counts more than that it came late.
             break if done() { Outcome::Woken } else { early };
         }
-        if wait.until.is_some() || !fiber::park(header) {
+        // SAFETY: it is the current thread, on this stack.
+        if wait.until.is_some() || !unsafe { fiber::park(header) } {
             // Others may hold a pointer to this wait's waiter.
             no_unwind(|| runtime.park(wait.until));
         }
@@ -185,7 +197,10 @@ fn interrupted(header: &Header, runtime: &dyn Runtime, wait: &Wait, calm: bool) 
     if wait.cancellable && is_cancelled(header) && may_raise(calm) {
         return Some(Outcome::Cancelled);
     }
-    let late = wait.until.is_some_and(|until| runtime.now() >= until);
+    // A waiter may be listed: as with the park, others hold a pointer to it.
+    let late = wait
+        .until
+        .is_some_and(|until| no_unwind(|| runtime.now()) >= until);
     late.then_some(Outcome::TimedOut)
 }
 
@@ -222,10 +237,15 @@ pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Makes `header` the current thread while `body` runs. `body` does not unwind.
+/// Makes `header` the current thread while `body` runs. If `body` unwinds, the process ends.
+///
+/// # Safety
+///
+/// The thread has started on this OS thread and is run by nobody else, and the caller's
+/// right to run it keeps it alive until `body` has returned.
 #[inline]
-pub(crate) fn with<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> R {
-    // SAFETY: the caller runs the thread, which is therefore alive.
+pub(crate) unsafe fn with<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> R {
+    // SAFETY: it is alive, and whoever runs a thread may touch this field.
     let unwinding = unsafe { &header.as_ref().unwinding };
     unwinding::enter(unwinding.take());
     let outer = CURRENT.replace(header.as_ptr());

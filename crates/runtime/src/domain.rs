@@ -5,38 +5,38 @@
 //! Nothing is torn down under a thread that does not end: it is reported.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::registry::{self, ThreadInfo};
 use crate::thread::Thread;
 
-/// One `run` of a runtime.
+/// To which `run` of which runtime a thread belongs. The default: to none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DomainId {
+    pub(crate) runtime: u64,
+    pub(crate) run: u64,
+}
+
+/// One `run` of a runtime; [`Runs::begin`](crate::Runs::begin) makes it.
 #[derive(Debug)]
 pub struct Domain {
-    number: u64,
+    id: DomainId,
 }
 
 impl Domain {
-    /// A new one, without threads.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "no two are the same")]
-    pub fn new() -> Domain {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        // A counter: any order will do.
-        Domain {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-        }
+    /// One without threads. No other has the same `id`.
+    pub(crate) fn new(id: DomainId) -> Domain {
+        Domain { id }
     }
 
-    pub(crate) fn number(&self) -> u64 {
-        self.number
+    pub(crate) fn id(&self) -> DomainId {
+        self.id
     }
 
     /// The threads that have not ended.
     #[must_use]
     pub fn threads(&self) -> Vec<Thread> {
-        registry::collect(|thread| thread.header().traits.domain == self.number)
+        registry::collect(|thread| thread.header().traits.domain == self.id)
     }
 
     /// What is known of the threads that have not ended.

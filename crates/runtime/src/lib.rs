@@ -20,9 +20,9 @@
 //! For those who write a runtime there is, besides the trait: [`NewThread`] (a thread that is
 //! only its closure), [`Live`] (the right to run a started one), [`Owner`] and [`Owned`]
 //! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
-//! other OS threads), [`Domain`] (the threads of one `run`), [`os`] (how a kernel thread
-//! waits), [`Pool`] and [`offload`](fn@offload) (blocking calls), [`overflow`] (the report of a
-//! stack overflow).
+//! other OS threads), [`Runs`] and [`Domain`] (the threads of one `run`), [`os`] (how a kernel
+//! thread waits), [`Pool`] and [`offload`](fn@offload) (blocking calls), [`Idlers`] and
+//! [`is_alone`] (who has nothing to do), [`overflow`] (the report of a stack overflow).
 //!
 //! It starts no OS thread but those of its pools. It prints nothing and never ends the process,
 //! but at a stack overflow.
@@ -30,6 +30,8 @@
 // A model uses a part of the crate.
 #![cfg_attr(trefoil_loom, allow(dead_code))]
 
+#[cfg(not(trefoil_loom))]
+mod alone;
 mod atomic;
 #[cfg(not(trefoil_loom))]
 pub mod cancel;
@@ -41,6 +43,7 @@ mod contract;
 mod current;
 #[cfg(not(trefoil_loom))]
 mod domain;
+mod idlers;
 mod inbox;
 mod model;
 #[cfg(not(trefoil_loom))]
@@ -79,6 +82,7 @@ mod wait;
 
 #[cfg(not(trefoil_loom))]
 pub use self::real::*;
+pub use idlers::Idlers;
 pub use inbox::{Inbox, Link, Message, Messages, Posted};
 pub use model::{Model, UnknownModel};
 pub use reason::{Reason, Waiting};
@@ -89,15 +93,16 @@ pub use wait::{Outcome, Wait, Waiter};
 /// What loom's models do not need, and loom could not run.
 #[cfg(not(trefoil_loom))]
 mod real {
+    pub use crate::alone::is_alone;
     pub use crate::contract::{Companions, Runtime};
     pub use crate::current::{in_runtime, model, park_fiber, runtime, yield_fiber};
     pub use crate::domain::Domain;
-    pub use crate::offload::{offload, offload_threads};
+    pub use crate::offload::offload;
     pub use crate::owner::{Held, Owned, Owner};
     pub use crate::pool::{Limits, Pool};
     pub use crate::ready::{Next, ReadyQueue};
     pub use crate::registry::{ThreadInfo, threads};
-    pub use crate::run::{Leftover, refuse_drop_inside, refuse_inside, result_of_main};
+    pub use crate::run::{Runs, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::{Interest, Poller, Readiness, Source};
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;

@@ -70,9 +70,3 @@ pub fn offload(call: &mut (dyn FnMut() + Send)) {
         }
     }
 }
-
-/// How many OS threads the pool has.
-#[must_use]
-pub fn offload_threads() -> usize {
-    pool().threads()
-}

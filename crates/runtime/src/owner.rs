@@ -47,6 +47,12 @@ impl Owner {
         }
     }
 
+    /// Whether the calling OS thread is the owner with this number, whatever it runs.
+    #[must_use]
+    pub fn is_here(key: usize) -> bool {
+        is_here(key)
+    }
+
     /// The owner's number, never 0, and no other owner's.
     #[must_use]
     #[inline]

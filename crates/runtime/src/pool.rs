@@ -1,24 +1,26 @@
 //! OS threads that wait for work for a while before they end.
 //!
-//! Jobs go through a crossbeam channel. The count `idle` says how many threads wait at the
-//! channel and are not spoken for:
+//! Jobs go through a crossbeam channel. `idle` counts the threads that wait there, less the jobs
+//! in it ([`Idlers`]):
 //!
 //! * a thread that is about to wait adds one;
 //! * who takes one away has reserved a thread, and sends it a job;
-//! * a job that was sent without a reservation takes one away when it is received;
+//! * a job for which no thread waits, at the limit, is owed: one is taken away below zero;
 //! * a thread that has waited long enough takes one away, and ends. If it cannot, a job is
 //!   on its way to it.
 //!
-//! So a reserved job never waits, and no job is left without a thread.
+//! So a reserved job never waits. And no job is left without a thread: who ends, and who finds
+//! the pool full, exclude each other (`leaving`).
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
+use crate::idlers::Idlers;
 use crate::os::Room;
 use crate::overflow::Watch;
 
@@ -34,18 +36,13 @@ struct Shared<J> {
     limits: Limits,
     run: fn(J),
     closed: AtomicBool,
-    sender: Sender<Envelope<J>>,
-    receiver: Receiver<Envelope<J>>,
-    idle: AtomicIsize,
-    threads: AtomicUsize,
-    looking: AtomicUsize,
-}
-
-#[derive(Debug)]
-struct Envelope<J> {
     /// `None` ends the thread that gets it.
-    job: Option<J>,
-    reserved: bool,
+    sender: Sender<Option<J>>,
+    receiver: Receiver<Option<J>>,
+    idle: Arc<Idlers>,
+    threads: AtomicUsize,
+    leaving: Mutex<()>,
+    looking: AtomicUsize,
 }
 
 /// How large a pool becomes, and how long its threads stay.
@@ -73,8 +70,9 @@ impl<J: Send + 'static> Pool<J> {
                 closed: AtomicBool::new(false),
                 sender,
                 receiver,
-                idle: AtomicIsize::new(0),
+                idle: Idlers::listed(),
                 threads: AtomicUsize::new(0),
+                leaving: Mutex::new(()),
                 looking: AtomicUsize::new(0),
             }),
         }
@@ -95,13 +93,19 @@ impl<J: Send + 'static> Pool<J> {
     /// back.
     pub fn submit(&self, job: J) -> Result<(), (J, io::Error)> {
         let shared = &self.shared;
-        if shared.reserve() {
-            shared.send(Some(job), true);
+        if shared.idle.take() {
+            shared.send(Some(job));
             return Ok(());
         }
         if !shared.count_thread() {
-            shared.send(Some(job), false);
-            return Ok(());
+            let leaving = shared.no_one_leaves();
+            if !shared.count_thread() {
+                // One of those that are counted will get to it.
+                shared.idle.owe();
+                shared.send(Some(job));
+                return Ok(());
+            }
+            drop(leaving);
         }
         Shared::spawn(shared, job)
     }
@@ -112,27 +116,21 @@ impl<J> Drop for Pool<J> {
     fn drop(&mut self) {
         // SeqCst, with `Shared::next`.
         self.shared.closed.store(true, Ordering::SeqCst);
-        while self.shared.reserve() {
-            self.shared.send(None, true);
+        while self.shared.idle.take() {
+            self.shared.send(None);
         }
     }
 }
 
 impl<J> Shared<J> {
-    fn send(&self, job: Option<J>, reserved: bool) {
+    /// The caller has taken an idle thread, or owes the job.
+    fn send(&self, job: Option<J>) {
         // The pool holds a receiver, so it cannot fail.
-        let _ = self.sender.send(Envelope { job, reserved });
+        let _ = self.sender.send(job);
     }
 
-    /// Takes an idle thread for a job of the caller's.
-    fn reserve(&self) -> bool {
-        // SeqCst: see `drop`. For all else the channel orders; the count only says who may
-        // use it.
-        self.idle
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| {
-                (idle > 0).then(|| idle - 1)
-            })
-            .is_ok()
+    fn no_one_leaves(&self) -> MutexGuard<'_, ()> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,17 +191,11 @@ impl<J: Send + 'static> Shared<J> {
         while let Some(job) = self.next() {
             (self.run)(job);
         }
-        // A thread that came late may have taken what was sent to one that waits. So
-        // whoever ends a closed pool ends the next one too.
-        if self.closed.load(Ordering::SeqCst) && self.reserve() {
-            self.send(None, true);
-        }
-        self.threads.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Waits for a job. `None`: the thread ends.
+    /// Waits for a job. `None`: the thread ends, and is not counted any more.
     fn next(&self) -> Option<J> {
-        self.idle.fetch_add(1, Ordering::SeqCst);
+        self.idle.add();
         // SeqCst, with `drop`: either it sees us idle and ends us, or we see it closed, and
         // then take what is left without waiting.
         let received = if self.closed.load(Ordering::SeqCst) {
@@ -212,21 +204,41 @@ impl<J: Send + 'static> Shared<J> {
             self.look_awhile()
                 .or_else(|| self.receiver.recv_timeout(self.limits.keep).ok())
         };
-        let envelope = match received {
-            Some(envelope) => envelope,
-            None if self.reserve() => return None,
+        let job = match received {
+            Some(job) => job,
+            None if self.leave() => return None,
             // Somebody has reserved us at this moment: a job is on its way.
             None => self.receiver.recv().ok()?,
         };
-        if !envelope.reserved {
-            self.idle.fetch_sub(1, Ordering::SeqCst);
+        if job.is_none() {
+            self.end();
         }
-        envelope.job
+        job
+    }
+
+    /// Ends a thread that waits, unless a job is on its way to it.
+    fn leave(&self) -> bool {
+        let _leaving = self.no_one_leaves();
+        let leaves = self.idle.take();
+        if leaves {
+            self.end();
+        }
+        leaves
+    }
+
+    /// One thread less.
+    fn end(&self) {
+        // A thread that came late may have taken what was sent to one that waits. So
+        // whoever ends a closed pool ends the next one too.
+        if self.closed.load(Ordering::SeqCst) && self.idle.take() {
+            self.send(None);
+        }
+        self.threads.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Looks for a job awake, for a moment: to wake a kernel thread that sleeps costs far
     /// more. One thread of the pool at a time does.
-    fn look_awhile(&self) -> Option<Envelope<J>> {
+    fn look_awhile(&self) -> Option<Option<J>> {
         const LOOKS: u32 = 300;
         static SEVERAL: OnceLock<bool> = OnceLock::new();
         let several = *SEVERAL
@@ -238,7 +250,7 @@ impl<J: Send + 'static> Shared<J> {
         let mut found = None;
         for _ in 0..LOOKS {
             match self.receiver.try_recv() {
-                Ok(envelope) => found = Some(envelope),
+                Ok(job) => found = Some(job),
                 Err(TryRecvError::Empty) => {
                     std::hint::spin_loop();
                     continue;
@@ -316,6 +328,25 @@ mod tests {
             while pool.threads() != 0 {
                 std::thread::yield_now();
             }
+        }
+    }
+
+    /// At the limit of one, every job comes about when the only thread has waited long enough.
+    #[test]
+    fn no_job_is_left_to_a_thread_that_ends() {
+        let limits = Limits {
+            threads: 1,
+            keep: Duration::ZERO,
+            stack_size: None,
+        };
+        let pool = Pool::new("test", limits, |job: Job| job());
+        for number in 0..3000 {
+            let (sender, receiver) = mpsc::channel();
+            pool.submit(Box::new(move || sender.send(number).unwrap()))
+                .unwrap_or_else(refused);
+            assert_eq!(receiver.recv(), Ok(number));
+            // Another moment each time.
+            (0..number % 64).for_each(|_| std::hint::spin_loop());
         }
     }
 

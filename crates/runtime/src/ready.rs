@@ -42,17 +42,24 @@ impl ReadyQueue {
     /// Puts a thread last.
     #[inline]
     pub fn push(&self, thread: Live) {
-        self.link(thread.into_pointer());
+        // SAFETY: a `Live` has a reference and is the right to run the thread; it exists once,
+        // so the thread stands in no queue.
+        unsafe { self.link(thread.into_pointer()) };
     }
 
     /// Puts a thread last that has not started.
     #[inline]
     pub fn push_new(&self, thread: NewThread) {
-        self.link(thread.into_pointer());
+        // SAFETY: as in `push`, with the right to start it.
+        unsafe { self.link(thread.into_pointer()) };
     }
 
+    /// # Safety
+    ///
+    /// The caller gives up a reference, and with it the right to run the thread, or to start
+    /// it if it has not started. It stands in no queue.
     #[inline]
-    fn link(&self, header: NonNull<Header>) {
+    unsafe fn link(&self, header: NonNull<Header>) {
         match self.tail.replace(Some(header)) {
             // SAFETY: the queue holds the threads' references; their links are its own.
             Some(last) => unsafe { last.as_ref().next_ready.set(Some(header)) },

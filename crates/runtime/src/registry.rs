@@ -59,35 +59,55 @@ fn shard() -> usize {
     shard
 }
 
-fn listed<'a>(header: NonNull<Header>) -> &'a Listed {
-    // SAFETY: a listed header is alive: it is taken out before its last reference goes.
+/// # Safety
+///
+/// The header is alive as long as the answer is used: it is listed, and the list's lock is
+/// held, or the caller has a reference.
+unsafe fn listed<'a>(header: NonNull<Header>) -> &'a Listed {
+    // SAFETY: the caller's promise.
     unsafe { &(*header.as_ptr()).listed }
 }
 
-/// Lists a thread that is not listed.
-pub(crate) fn insert(header: NonNull<Header>) {
+/// Lists a thread.
+///
+/// # Safety
+///
+/// It is alive and not listed, nobody else lists it or takes it out meanwhile, and it is
+/// [taken out](remove) before its last reference goes.
+pub(crate) unsafe fn insert(header: NonNull<Header>) {
     let shard = shard();
-    listed(header).shard.set(shard);
+    // SAFETY: it is alive, and nobody else uses the place of a thread that is not listed.
+    let place = unsafe { listed(header) };
+    place.shard.set(shard);
     let mut list = REGISTRY[shard].0.lock();
-    listed(header).next.set(list.0);
+    place.next.set(list.0);
     // A thread that runs destructors after its end is listed a second time (`clear_late`).
-    listed(header).previous.set(None);
+    place.previous.set(None);
     if let Some(next) = list.0 {
-        listed(next).previous.set(Some(header));
+        // SAFETY: it is listed, and the lock is held.
+        unsafe { listed(next) }.previous.set(Some(header));
     }
     list.0 = Some(header);
 }
 
-/// Takes out a thread that has ended. The caller has a reference.
-pub(crate) fn remove(header: NonNull<Header>) {
-    let place = listed(header);
+/// Takes out a thread that has ended.
+///
+/// # Safety
+///
+/// It is listed, nobody else takes it out, and the caller has a reference.
+pub(crate) unsafe fn remove(header: NonNull<Header>) {
+    // SAFETY: the caller has a reference. The shard is written before the thread is listed,
+    // and not while it is.
+    let place = unsafe { listed(header) };
     let mut list = REGISTRY[place.shard.get()].0.lock();
     match place.previous.get() {
-        Some(previous) => listed(previous).next.set(place.next.get()),
+        // SAFETY: it is listed, and the lock is held.
+        Some(previous) => unsafe { listed(previous) }.next.set(place.next.get()),
         None => list.0 = place.next.get(),
     }
     if let Some(next) = place.next.get() {
-        listed(next).previous.set(place.previous.get());
+        // SAFETY: as above.
+        unsafe { listed(next) }.previous.set(place.previous.get());
     }
 }
 
@@ -100,11 +120,14 @@ pub(crate) fn collect(wanted: impl Fn(&Thread) -> bool) -> Vec<Thread> {
         let list = shard.0.lock();
         let mut next = list.0;
         while let Some(header) = next {
-            let thread = Thread::borrowed(&header);
+            // SAFETY: it is listed, so its thread's reference is there as long as the lock is
+            // held; the handle is not used longer.
+            let thread = unsafe { Thread::borrowed(&header) };
             if wanted(thread) {
                 threads.push(thread.clone());
             }
-            next = listed(header).next.get();
+            // SAFETY: it is listed, and the lock is held.
+            next = unsafe { listed(header) }.next.get();
         }
     }
     threads
@@ -189,19 +212,21 @@ pub(crate) fn describe(threads: &[Thread]) -> Vec<ThreadInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Domain;
+    use crate::run::Runs;
     use crate::thread::NewThread;
 
     #[test]
     fn a_thread_may_be_listed_again() {
-        let domain = Domain::new();
+        let domain = Runs::new().begin();
         let threads = [(); 3].map(|()| NewThread::main(|| (), Model::Green, None, &domain).0);
         assert_eq!(domain.threads().len(), 3);
         // The middle one: it has a neighbour on either side.
         let middle = threads[1].thread().pointer();
-        remove(middle);
+        // SAFETY: it is listed, once, and the `NewThread` has a reference.
+        unsafe { remove(middle) };
         assert_eq!(domain.threads().len(), 2);
-        insert(middle);
+        // SAFETY: it was taken out; the end of the thread takes it out again.
+        unsafe { insert(middle) };
         assert_eq!(domain.threads().len(), 3);
         for (ended, thread) in threads.into_iter().enumerate() {
             drop(thread);

@@ -1,10 +1,12 @@
 //! What every runtime's `run` and `drop` refuse, in the same words; and how a `run` ends.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::panic;
 use std::sync::{Mutex, PoisonError};
 
 use crate::current;
+use crate::domain::{Domain, DomainId};
 use crate::registry::ThreadInfo;
 
 /// Refuses a `run` inside a `run`.
@@ -21,17 +23,21 @@ pub fn refuse_inside() {
     );
 }
 
-/// Refuses that a runtime is dropped by one of its own threads, which `inside` says.
+/// Refuses that a runtime is dropped from inside, which `inside` says: by a thread that it
+/// runs, or by one of its `run`s ([`Runs::is_inside`]).
+///
+/// A drop cannot be undone: when this is called, the runtime has been told to end, and has
+/// waited for nobody.
 ///
 /// # Panics
 ///
-/// If it is, unless the thread unwinds already.
+/// If it is, unless the thread unwinds already: that would end the process.
 #[track_caller]
 pub fn refuse_drop_inside(inside: bool) {
     assert!(
         !inside || std::thread::panicking(),
-        "a Trefoil runtime was dropped by one of its own threads, which it cannot outlive. Keep \
-         the runtime where `run` is called"
+        "a Trefoil runtime was dropped by one of its own threads, or by a thread of one of its \
+         `run`s, which it cannot wait for. Keep the runtime where `run` is called"
     );
 }
 
@@ -47,23 +53,56 @@ pub fn result_of_main<T>(joined: std::thread::Result<T>) -> T {
     }
 }
 
-/// The threads that did not end in time after their `run` had ended.
-#[derive(Debug, Default)]
-pub struct Leftover(Mutex<Vec<ThreadInfo>>);
+/// The `run`s of one runtime: who belongs to them, and who did not end in time.
+#[derive(Debug)]
+pub struct Runs {
+    runtime: u64,
+    leftover: Mutex<Vec<ThreadInfo>>,
+}
 
-impl Leftover {
-    /// Adds those of one `run`.
-    pub fn add(&self, threads: Vec<ThreadInfo>) {
-        self.0
+impl Runs {
+    /// Those of a new runtime: none yet.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "no two are the same")]
+    pub fn new() -> Runs {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Runs {
+            // A counter: any order will do.
+            runtime: NEXT.fetch_add(1, Ordering::Relaxed),
+            leftover: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// A new `run`, without threads.
+    #[must_use]
+    pub fn begin(&self) -> Domain {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Domain::new(DomainId {
+            runtime: self.runtime,
+            // A counter: any order will do.
+            run: NEXT.fetch_add(1, Ordering::Relaxed),
+        })
+    }
+
+    /// Whether the calling thread belongs to one of these `run`s, also to one that is over.
+    /// It may be a thread of another model, which a runtime beside this one runs.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        current::is_of_runtime(self.runtime)
+    }
+
+    /// Adds the threads that did not end in time after one `run`.
+    pub fn add_leftover(&self, threads: Vec<ThreadInfo>) {
+        self.leftover
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .extend(threads);
     }
 
-    /// All so far.
+    /// All threads that did not end in time so far.
     #[must_use]
-    pub fn get(&self) -> Vec<ThreadInfo> {
-        self.0
+    pub fn leftover(&self) -> Vec<ThreadInfo> {
+        self.leftover
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

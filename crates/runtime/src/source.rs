@@ -142,7 +142,10 @@ impl Source {
     ) -> io::Result<Outcome> {
         let readiness = &self.watched.0;
         let waiter = Waiter::new();
-        if !readiness.enlist(interest, &waiter, home, poller)? {
+        // SAFETY: we return after it was fired, or was withdrawn; what waits in between does
+        // not unwind.
+        let listed = unsafe { readiness.enlist(interest, &waiter, home, poller) }?;
+        if !listed {
             return Ok(Outcome::Woken);
         }
         let outcome = waiter.wait(wait);

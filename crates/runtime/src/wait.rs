@@ -179,7 +179,8 @@ mod imp {
             // A fiber of this OS thread: it runs only after we have returned.
             // SAFETY: as above.
             unsafe { (*word).store(FIRED, Ordering::Relaxed) };
-            no_unwind(|| thread.wake());
+            // SAFETY: it has started, for it made the waiter. Here and below.
+            no_unwind(|| unsafe { thread.wake() });
             return;
         }
         // SAFETY: as above.
@@ -188,7 +189,8 @@ mod imp {
         // SAFETY: as above, until this very store.
         unsafe { (*word).store(FIRED, Ordering::Release) };
         // Whoever fires may have listed a waiter of its own.
-        no_unwind(|| thread.wake());
+        // SAFETY: as above; whoever told us of the waiter did so after it was made.
+        no_unwind(|| unsafe { thread.wake() });
     }
 }
 

@@ -148,13 +148,17 @@ impl Condvar {
         // somebody else took it out; nothing before it unwinds.
         unsafe { self.queue.lock().push_back(&node) };
         let mutex = guard.interrupt();
-        let outcome = wait_in(
-            &self.queue,
-            &node,
-            &wait.cancellable(),
-            |queue| queue,
-            |_| (),
-        );
+        // SAFETY: it was put into this queue, and into no other; whoever notifies fires whom it
+        // takes out.
+        let outcome = unsafe {
+            wait_in(
+                &self.queue,
+                &node,
+                &wait.cancellable(),
+                |queue| queue,
+                |_| (),
+            )
+        };
         if outcome == Outcome::Cancelled {
             cancel::raise();
         }

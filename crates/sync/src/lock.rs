@@ -91,7 +91,8 @@ impl Lock {
                 late,
                 served: Cell::new(false),
             });
-            if self.take_or_queue(&node) {
+            // SAFETY: if it was queued, it is waited for until it is fired.
+            if unsafe { self.take_or_queue(&node) } {
                 return;
             }
             node.wait(&wait);
@@ -103,7 +104,11 @@ impl Lock {
     }
 
     /// Takes the lock, or queues the node. `true`: it was taken.
-    fn take_or_queue(&self, node: &Node<Turn>) -> bool {
+    ///
+    /// # Safety
+    ///
+    /// The node is in no queue. After `false` it stays where it is until it has been fired.
+    unsafe fn take_or_queue(&self, node: &Node<Turn>) -> bool {
         let mut queue = self.queue.lock();
         // Acquire: as in `try_lock`.
         if self.word.swap(CONTENDED, Ordering::Acquire) == FREE {
@@ -113,7 +118,7 @@ impl Lock {
             }
             return true;
         }
-        // SAFETY: `lock_slow` waits for the node until it is fired.
+        // SAFETY: the caller's promise; nodes are taken out only to be fired.
         unsafe {
             if node.data().late {
                 queue.push_front(node);

@@ -140,22 +140,34 @@ impl<T> Queue<T> {
 
     /// Takes the first node out.
     pub(crate) fn pop(&mut self) -> Option<Taken<T>> {
-        // SAFETY: queued nodes are alive, by the contract of `push_back`.
-        let node = unsafe { self.first.as_ref() }?;
-        self.unlink(node);
+        // SAFETY: queued nodes are alive, by the contract of `push_back`; the first one is
+        // queued here.
+        let node = unsafe {
+            let node = self.first.as_ref()?;
+            self.unlink(node);
+            node
+        };
         Some(Taken(node))
     }
 
     /// Takes this node out. `false`: it is not in the queue any more.
-    pub(crate) fn remove(&mut self, node: &Node<T>) -> bool {
+    ///
+    /// # Safety
+    ///
+    /// The node is in this queue, or was taken out of it, and has been in no other since.
+    pub(crate) unsafe fn remove(&mut self, node: &Node<T>) -> bool {
         let queued = node.queued.get();
         if queued {
-            self.unlink(node);
+            // SAFETY: it is queued, and by the caller's promise here.
+            unsafe { self.unlink(node) };
         }
         queued
     }
 
-    fn unlink(&mut self, node: &Node<T>) {
+    /// # Safety
+    ///
+    /// The node is in this queue.
+    unsafe fn unlink(&mut self, node: &Node<T>) {
         let (previous, next) = (node.previous.get(), node.next.get());
         // SAFETY: queued nodes are alive, by the contract of `push_back`; so are a queued
         // node's neighbours.
@@ -213,7 +225,12 @@ impl<T> Batch<T> {
 
 /// Waits with a node that is queued inside `lock`, as `wait` says. After `TimedOut` and
 /// `Cancelled` the node has been taken out; `left` has been called with the lock held.
-pub(crate) fn wait_in<S, T>(
+///
+/// # Safety
+///
+/// The calling thread has put the node into the queue that `queue` finds inside `lock`, and
+/// into no other since. Whoever takes it out fires it.
+pub(crate) unsafe fn wait_in<S, T>(
     lock: &Spin<S>,
     node: &Node<T>,
     wait: &Wait,
@@ -225,7 +242,8 @@ pub(crate) fn wait_in<S, T>(
         return outcome;
     }
     let mut state = lock.lock();
-    if queue(&mut state).remove(node) {
+    // SAFETY: by the caller's promise it has been in this queue alone; the lock is held.
+    if unsafe { queue(&mut state).remove(node) } {
         left(&mut state);
         return outcome;
     }
@@ -250,8 +268,11 @@ mod tests {
             queue.push_front(&nodes[0]);
         }
         assert_eq!((queue.len(), queue.front()), (4, Some(&0)));
-        assert!(queue.remove(&nodes[2]));
-        assert!(!queue.remove(&nodes[2]));
+        // SAFETY: it was put into this queue, and into no other.
+        unsafe {
+            assert!(queue.remove(&nodes[2]));
+            assert!(!queue.remove(&nodes[2]));
+        }
         let mut batch = Batch::new();
         for expected in [0, 1, 3] {
             let taken = queue.pop().unwrap();

@@ -135,14 +135,17 @@ impl Semaphore {
         unsafe { state.queue.push_back(&node) };
         drop(state);
         let mut served = Batch::new();
-        let outcome = wait_in(
-            &self.state,
-            &node,
-            &wait.cancellable(),
-            |state| &mut state.queue,
-            // Those behind may be content with what was not enough for us.
-            |state| served = state.serve(),
-        );
+        // SAFETY: it was put into this queue, and into no other; `serve` fires whom it takes out.
+        let outcome = unsafe {
+            wait_in(
+                &self.state,
+                &node,
+                &wait.cancellable(),
+                |state| &mut state.queue,
+                // Those behind may be content with what was not enough for us.
+                |state| served = state.serve(),
+            )
+        };
         served.fire();
         match outcome {
             Outcome::Woken => Some(self.permit(count)),

@@ -11,7 +11,9 @@ use crate::error::Error;
 /// different ones, and what their threads share works across them.
 ///
 /// Dropping it ends what it has started. The hybrid model waits for its workers meanwhile, for as
-/// long as the [grace](Builder::grace) at most.
+/// long as the [grace](Builder::grace) at most. A thread of one of its `run`s that has outlived
+/// the `run`, and drops the last handle of the runtime, cannot wait: the runtime ends all the
+/// same, and the drop panics, on every model, unless the thread unwinds already.
 ///
 /// ```
 /// use trefoil::{Runtime, thread};
@@ -49,7 +51,8 @@ impl Runtime {
     ///
     /// With `f`'s panic. If the calling thread is a thread of a runtime already. On the green
     /// model also if the process has no descriptors left for a poller, and in a deadlock, with a
-    /// list of the threads that wait for each other.
+    /// list of the threads that wait for each other; that is if no other OS thread of the process
+    /// does anything, and nobody waits for a descriptor, a blocking call or a point in time.
     ///
     /// ```
     /// use trefoil::{Builder, thread};
@@ -76,6 +79,7 @@ impl Runtime {
     /// ```
     /// use trefoil::{Builder, Model};
     ///
+    /// # if cfg!(not(feature = "kernel")) { return Ok(()); }
     /// let runtime = Builder::new().model(Model::Kernel).build()?;
     /// assert_eq!(runtime.model(), Model::Kernel);
     /// # Ok::<(), trefoil::Error>(())

@@ -19,6 +19,7 @@
 //! ```
 //! use trefoil::{Model, thread};
 //!
+//! # if cfg!(not(feature = "kernel")) { return; }
 //! # fn fibonacci(n: u32) -> u64 { (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0 }
 //! let number = trefoil::run(|| {
 //!     let own = thread::Builder::new().model(Model::Kernel);

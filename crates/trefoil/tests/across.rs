@@ -1,4 +1,5 @@
-//! Threads of two runtimes share objects: every pair of models, and two runtimes of one.
+//! Threads of two runtimes share objects: every pair of models, and two runtimes of one. And
+//! single kernel threads among those of every model.
 
 #![cfg(all(feature = "kernel", feature = "green", feature = "hybrid"))]
 
@@ -59,4 +60,16 @@ mod green_and_green {
 
 mod hybrid_and_hybrid {
     trefoil_conformance::suite_across!(crate::Hybrid, crate::Hybrid);
+}
+
+mod beside_kernel {
+    trefoil_conformance::suite_beside!(crate::Kernel);
+}
+
+mod beside_green {
+    trefoil_conformance::suite_beside!(crate::Green);
+}
+
+mod beside_hybrid {
+    trefoil_conformance::suite_beside!(crate::Hybrid);
 }

@@ -102,7 +102,9 @@ fn assert_told(ended: &Ended, thread: &str) {
 fn deep(model: Model) -> &'static str {
     match model {
         Model::Kernel => "'deep' (kernel, 2 MiB stack)",
+        Model::Green if cfg!(debug_assertions) => "'deep' (green, 1 MiB stack)",
         Model::Green => "'deep' (green, 256 KiB stack)",
+        Model::Hybrid if cfg!(debug_assertions) => "'deep' (hybrid, 1 MiB stack)",
         Model::Hybrid => "'deep' (hybrid, 256 KiB stack)",
     }
 }

@@ -23,8 +23,6 @@
 //! A thread that waits again and again on the same worker finds its registration, and pays for
 //! one lock here and one in `side`, as with a single registration.
 
-#![forbid(unsafe_code)]
-
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
@@ -140,7 +138,11 @@ impl Readiness {
     /// `false`: it is ready.
     ///
     /// The lock is held over a system call, which does not block, when a worker is new here.
-    pub(super) fn enlist(
+    ///
+    /// # Safety
+    ///
+    /// The waiter stays where it is until it has been fired or `withdraw` has said `true`.
+    pub(super) unsafe fn enlist(
         self: &Arc<Self>,
         interest: Interest,
         waiter: &Waiter,
@@ -153,7 +155,8 @@ impl Readiness {
         if !registrations.iter().any(|one| one.home == home) {
             _left = self.register(&mut registrations, home, poller())?;
         }
-        Ok(self.side(interest).enlist(waiter, home))
+        // SAFETY: passed on to the caller.
+        Ok(unsafe { self.side(interest).enlist(waiter, home) })
     }
 
     /// Registers with one poller more, and leaves those by which nobody waits.
@@ -238,9 +241,9 @@ mod tests {
         }
 
         fn wait<'a>(&self, of: &Arc<Readiness>, home: usize, waiter: &'a Waiter) -> &'a Waiter {
-            let listed = of.enlist(Interest::Read, waiter, home, || {
-                Arc::new(Numbered(home, Arc::clone(&self.0)))
-            });
+            let poller = || Arc::new(Numbered(home, Arc::clone(&self.0))) as _;
+            // SAFETY: each test keeps its waiters until they have been fired or withdrawn.
+            let listed = unsafe { of.enlist(Interest::Read, waiter, home, poller) };
             assert!(listed.unwrap());
             waiter
         }
@@ -317,7 +320,8 @@ mod tests {
         pollers.wait(&readiness, 1, &one);
         assert!(readiness.read.withdraw(&one));
         let poller = || Arc::new(Numbered(13, Arc::clone(&pollers.0))) as _;
-        let refused = readiness.enlist(Interest::Read, &other, 13, poller);
+        // SAFETY: a waiter that is refused is not listed.
+        let refused = unsafe { readiness.enlist(Interest::Read, &other, 13, poller) };
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::OutOfMemory);
         assert!(!readiness.has_waiter_at(13));
         pollers.wait(&readiness, 1, &one);

@@ -131,7 +131,11 @@ impl Side {
     }
 
     /// Lists a waiter of the worker whose poller is `home`, unless the side is ready.
-    pub(super) fn enlist(&self, waiter: &Waiter, home: usize) -> bool {
+    ///
+    /// # Safety
+    ///
+    /// The waiter stays where it is until it has been fired or `withdraw` has said `true`.
+    pub(super) unsafe fn enlist(&self, waiter: &Waiter, home: usize) -> bool {
         let mut waiters = self.waiters.lock();
         if self.look().is_ready() {
             return false;

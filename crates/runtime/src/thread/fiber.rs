@@ -53,7 +53,8 @@ impl Live {
         // SAFETY: `equip` has put the fiber there. A `Live` exists once, and we have it
         // mutably: nobody else resumes the fiber, not even itself.
         let mut fiber = unsafe { Fiber::from_raw(RawFiber::from_ptr(context)) };
-        let resumed = current::with(self.pointer(), || fiber.resume(0));
+        // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
+        let resumed = unsafe { current::with(self.pointer(), || fiber.resume(0)) };
         let _ = fiber.into_raw();
         match resumed {
             Resumed::Suspended(PARK) => Left::Parked,
@@ -77,20 +78,33 @@ impl Live {
 
 /// If the current thread is a fiber, it leaves its stack to be parked, and `true` is returned
 /// once it has been resumed.
+///
+/// # Safety
+///
+/// `current` is the thread that runs on this stack.
 #[inline(always)]
-pub(crate) fn park(current: &Header) -> bool {
-    leave(current, PARK)
+pub(crate) unsafe fn park(current: &Header) -> bool {
+    // SAFETY: passed on.
+    unsafe { leave(current, PARK) }
 }
 
 /// If the current thread is a fiber, it leaves its stack to be queued again, and `true` is
 /// returned once it has been resumed.
+///
+/// # Safety
+///
+/// `current` is the thread that runs on this stack.
 #[inline(always)]
-pub(crate) fn yield_now(current: &Header) -> bool {
-    leave(current, YIELD)
+pub(crate) unsafe fn yield_now(current: &Header) -> bool {
+    // SAFETY: passed on.
+    unsafe { leave(current, YIELD) }
 }
 
+/// # Safety
+///
+/// `current` is the thread that runs on this stack.
 #[inline(always)]
-fn leave(current: &Header, why: usize) -> bool {
+unsafe fn leave(current: &Header, why: usize) -> bool {
     let context = current.context.get();
     if context.is_null() {
         return false;

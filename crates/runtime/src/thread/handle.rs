@@ -30,9 +30,13 @@ impl Thread {
     }
 
     /// A handle that borrows its reference.
-    pub(crate) fn borrowed(header: &NonNull<Header>) -> &Thread {
-        // SAFETY: `Thread` is a transparent wrapper; whoever lends the pointer keeps a
-        // reference for as long. A shared `Thread` does not release it.
+    ///
+    /// # Safety
+    ///
+    /// For as long as the pointer is borrowed, somebody keeps a reference to the header.
+    pub(crate) unsafe fn borrowed(header: &NonNull<Header>) -> &Thread {
+        // SAFETY: `Thread` is a transparent wrapper, and by the caller's promise the header
+        // is alive as long as the answer. A shared `Thread` does not release it.
         unsafe { &*core::ptr::from_ref(header).cast::<Thread>() }
     }
 
@@ -84,9 +88,11 @@ impl Thread {
         let header = self.header();
         if header.is_here() {
             header.token.put_own();
-            self.wake();
+            // SAFETY: a fiber of this OS thread has been started by this OS thread.
+            unsafe { self.wake() };
         } else if header.token.put_far() && header.state.is_started_for_wake() {
-            self.wake();
+            // SAFETY: the state says, by an acquire, that it has started.
+            unsafe { self.wake() };
         }
     }
 
@@ -98,14 +104,19 @@ impl Thread {
             .cancel
             .store(true, core::sync::atomic::Ordering::Release);
         if header.state.is_started_for_wake() {
-            self.wake();
+            // SAFETY: the state says, by an acquire, that it has started.
+            unsafe { self.wake() };
         }
     }
 
-    /// The thread looks again at what it waits for. The caller knows that it has started:
-    /// it has found something that only a running thread leaves (a waiter, say).
-    pub(crate) fn wake(&self) {
-        // SAFETY: it has started; what told the caller so is ordered after the start.
+    /// The thread looks again at what it waits for.
+    ///
+    /// # Safety
+    ///
+    /// The thread has started, and the caller knows it by an acquire, or by having found
+    /// something that only a running thread leaves (a waiter, say).
+    pub(crate) unsafe fn wake(&self) {
+        // SAFETY: the caller's promise, passed on.
         unsafe { self.header().runtime() }.wake(self);
     }
 
@@ -114,13 +125,6 @@ impl Thread {
     }
 
     // ----- for runtimes
-
-    /// For a runtime of fibers: the thread's worker, by the number of its
-    /// [`Owner`](crate::Owner). 0 for kernel threads.
-    #[must_use]
-    pub fn owner(&self) -> usize {
-        self.header().owner()
-    }
 
     /// For a runtime: a message that tells the owner to wake this thread, unless one is
     /// on its way already.
@@ -169,8 +173,8 @@ impl ThreadRef {
     /// It is alive, and stays so while the answer is used.
     #[inline]
     pub(crate) unsafe fn here(&self) -> Option<&Thread> {
-        // SAFETY: it is alive.
-        unsafe { self.0.as_ref().is_here() }.then(|| Thread::borrowed(&self.0))
+        // SAFETY: it is alive, and stays so while the answer is used.
+        unsafe { self.0.as_ref().is_here().then(|| Thread::borrowed(&self.0)) }
     }
 
     /// A handle of its own.
@@ -179,7 +183,8 @@ impl ThreadRef {
     ///
     /// It is alive.
     pub(crate) unsafe fn upgrade(self) -> Thread {
-        Thread::borrowed(&self.0).clone()
+        // SAFETY: it is alive, and the borrowed handle is cloned at once.
+        unsafe { Thread::borrowed(&self.0) }.clone()
     }
 }
 

@@ -26,6 +26,7 @@ use super::handle::Addressee;
 use super::join::JoinWord;
 use super::scope::ScopeData;
 use crate::contract::Runtime;
+use crate::domain::DomainId;
 use crate::inbox::Link;
 use crate::model::Model;
 use crate::os::FOREIGN;
@@ -82,8 +83,8 @@ pub(crate) struct Traits {
     pub(crate) name: Option<Box<str>>,
     /// 0: the runtime's default.
     pub(crate) stack_size: usize,
-    /// The `run` that it belongs to; 0: none.
-    pub(crate) domain: u64,
+    /// The `run` that it belongs to.
+    pub(crate) domain: DomainId,
     pub(crate) scope: Option<Arc<ScopeData>>,
 }
 

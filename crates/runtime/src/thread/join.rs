@@ -86,7 +86,11 @@ impl JoinWord {
     }
 
     /// A joiner waits. `false`: no need to, the thread has ended.
-    fn enlist(&self, waiter: &Waiter) -> bool {
+    ///
+    /// # Safety
+    ///
+    /// The waiter stays where it is until it has been fired or `withdraw` has said `true`.
+    unsafe fn enlist(&self, waiter: &Waiter) -> bool {
         let waiter = ptr::from_ref(waiter).cast_mut();
         // Release: pairs with `finish`. Acquire on failure: pairs with `finish`.
         self.0
@@ -197,7 +201,9 @@ impl<T> JoinHandle<T> {
         }
         let word = &self.thread.header().join;
         let waiter = Waiter::new();
-        if !word.enlist(&waiter) {
+        // SAFETY: we return, or unwind, after it was fired, or was withdrawn; and what waits
+        // in between does not unwind.
+        if !unsafe { word.enlist(&waiter) } {
             return;
         }
         if waiter.wait(&wait) == Outcome::Cancelled {

@@ -49,7 +49,8 @@ impl Live {
     /// The thread's handle.
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        Thread::borrowed(&self.header)
+        // SAFETY: a `Live` has a reference for as long as it exists.
+        unsafe { Thread::borrowed(&self.header) }
     }
 
     #[cfg(feature = "fibers")]
@@ -74,7 +75,8 @@ impl Live {
     ///
     /// If it has begun to run elsewhere.
     pub fn run_here(self) {
-        current::with(self.header, run_current);
+        // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
+        unsafe { current::with(self.header, run_current) };
         self.finish();
     }
 
@@ -225,7 +227,9 @@ unsafe fn conclude(pointer: NonNull<Header>) {
         // SAFETY: the handle has gone, so the result is nobody else's.
         unsafe { Header::clear(pointer) };
     }
-    registry::remove(pointer);
+    // SAFETY: `NewThread::make` has listed it, a thread concludes once, and we have a
+    // reference.
+    unsafe { registry::remove(pointer) };
     match header.join.finish() {
         Ending::Kept => {}
         // SAFETY: the joiner stays in `join` until its waiter is fired, which only we do.
@@ -247,7 +251,8 @@ unsafe fn conclude(pointer: NonNull<Header>) {
 ///
 /// As [`conclude`]; the handle has gone.
 unsafe fn clear_late(pointer: NonNull<Header>) {
-    // SAFETY: the result, if it is still there, is nobody else's.
+    // SAFETY: the result, if it is still there, is nobody else's. `conclude` has taken the
+    // thread out of the list, and the reference outlasts its second time there.
     unsafe {
         if pointer.as_ref().stage.get() == Stage::Result {
             registry::insert(pointer);

@@ -38,7 +38,9 @@ impl NewThread {
         traits: Traits,
     ) -> (NewThread, JoinHandle<T>) {
         let header = Block::<F, T>::allocate(closure, model, traits, 2);
-        registry::insert(header);
+        // SAFETY: it is new, so nobody has listed it. `conclude` takes it out before the
+        // `NewThread`'s reference, or the started thread's, is given back.
+        unsafe { registry::insert(header) };
         // SAFETY: the block was made with two references, and its result is a `T`.
         let handle = unsafe { JoinHandle::new(Thread::from_reference(header)) };
         (NewThread { header }, handle)
@@ -59,7 +61,7 @@ impl NewThread {
         let traits = Traits {
             name: Some("main".into()),
             stack_size: stack_size.unwrap_or(0),
-            domain: domain.number(),
+            domain: domain.id(),
             scope: None,
         };
         // SAFETY: by the bounds.
@@ -71,7 +73,8 @@ impl NewThread {
     /// The thread's handle.
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        Thread::borrowed(&self.header)
+        // SAFETY: a `NewThread` has a reference for as long as it exists.
+        unsafe { Thread::borrowed(&self.header) }
     }
 
     /// The stack size that was asked for. `None`: the runtime's default.
@@ -150,7 +153,9 @@ pub(crate) fn adopted(name: Option<&str>) -> NonNull<Header> {
     unsafe {
         Header::clear(header);
         header.as_ref().start(None, 0);
+        // It is listed nowhere yet. `Adopted` takes it out before it gives the reference
+        // back; where there is no `Adopted` the block is leaked.
+        registry::insert(header);
     }
-    registry::insert(header);
     header
 }

@@ -43,8 +43,7 @@ pub fn park_timeout(duration: Duration) {
 }
 
 fn park_as(wait: &Wait) {
-    let me = current::thread_ref();
-    if current::wait_until(wait, || current::take_token(me)) == Outcome::Cancelled {
+    if current::wait_for_token(wait) == Outcome::Cancelled {
         cancel::raise();
     }
 }

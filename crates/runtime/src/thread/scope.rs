@@ -45,7 +45,9 @@ impl ScopeData {
     pub(super) fn child_ended(&self) {
         // Release: pairs with `all_ended`; what the child did is seen after the scope.
         if self.running.fetch_sub(1, Ordering::Release) == 1 {
-            self.parent.wake();
+            // SAFETY: the parent has started: it opened the scope, and what it gave the child
+            // was made after its start.
+            unsafe { self.parent.wake() };
         }
     }
 

@@ -157,7 +157,9 @@ impl<T> Shared<T> {
         // after `wait_in` has returned: then it has been taken out or fired.
         unsafe { waiting(&mut state).push_back(&node) };
         drop(state);
-        let outcome = wait_in(&self.state, &node, &wait, waiting, |_| ());
+        // SAFETY: `waiting` finds the queue into which it was put; a `Claimed` is fired by who
+        // has it.
+        let outcome = unsafe { wait_in(&self.state, &node, &wait, waiting, |_| ()) };
         // SAFETY: as above: nobody else knows the node any more.
         (outcome, unsafe { node.data().take() })
     }

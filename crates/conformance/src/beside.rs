@@ -1,0 +1,72 @@
+//! Single threads of the kernel model in a run of another model: they belong to the run that
+//! spawned them, and not to the kernel runtime beside it.
+//!
+//! The facade instantiates these for every model, with [`suite_beside`](crate::suite_beside);
+//! on the kernel model such a thread is one like the others.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use trefoil_runtime::thread::{self, Builder, JoinHandle};
+use trefoil_runtime::{Model, Reason};
+
+use crate::Subject;
+use crate::subject::{patient, run};
+use crate::witness::{refusal, sentence, until_waiting};
+
+/// Spawns a kernel thread that no request can end, until it is let go: then it does `last`.
+fn kernel_thread<T: Send + 'static>(
+    last: impl FnOnce() -> T + Send + 'static,
+) -> (mpsc::Sender<()>, JoinHandle<T>) {
+    let (go, gate) = mpsc::channel::<()>();
+    let spawned = Builder::new().model(Model::Kernel).spawn(move || {
+        thread::blocking(move || gate.recv().unwrap());
+        last()
+    });
+    let thread = spawned.expect("there is a kernel runtime beside it");
+    until_waiting(thread.thread(), Reason::Blocking);
+    (go, thread)
+}
+
+/// A run that is over has left a kernel thread with the last handle of the runtime.
+fn outlived_by<S: Subject, T: Send + 'static>(
+    last: impl FnOnce(Arc<S>) -> T + Send + 'static,
+) -> JoinHandle<T> {
+    let runtime = Arc::new(S::new(Duration::from_millis(1)));
+    let mine = Arc::clone(&runtime);
+    let (go, left) = runtime.run(move || kernel_thread(move || last(mine)));
+    assert_eq!(runtime.leftover().len(), 1);
+    drop(runtime);
+    go.send(()).unwrap();
+    left
+}
+
+/// The last handle of a runtime is dropped by a kernel thread of one of its runs: it panics
+/// with a sentence, whatever the model, and does not wait for workers that may wait for it.
+pub fn a_runtime_dropped_by_a_kernel_thread_of_its_run_says_so<S: Subject>() {
+    let left = outlived_by::<S, _>(|runtime| refusal(|| drop(runtime)));
+    let said = left.join().unwrap();
+    assert!(said.contains("a thread of one of its `run`s"), "{said}");
+}
+
+/// The same by a kernel thread that unwinds: its own panic is what its `join` gets.
+pub fn a_runtime_dropped_by_a_kernel_thread_that_unwinds_is_gone<S: Subject>() {
+    let left = outlived_by::<S, ()>(|_runtime| panic!("this is the panic of the thread"));
+    let payload = left.join().unwrap_err();
+    assert_eq!(sentence(&*payload), "this is the panic of the thread");
+}
+
+/// A kernel thread may drop a runtime to whose runs it does not belong, and one that it has
+/// made itself.
+pub fn a_kernel_thread_of_another_run_may_drop_a_runtime<S: Subject>() {
+    let other = patient::<S>();
+    assert_eq!(other.run(|| 1), 1);
+    run::<S, _>(move || {
+        let (go, thread) = kernel_thread(move || {
+            drop(other);
+            drop(patient::<S>());
+        });
+        go.send(()).unwrap();
+        thread.join().unwrap();
+    });
+}
