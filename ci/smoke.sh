@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 sizes='
 spawn_join    threads=200
 spawn_batch   threads=200
-yield         threads=2 rounds=200
+yield         threads=20 yields=400
 ping_pong     rounds=200
 ring          threads=20 rounds=10
 primes        limit=2000
@@ -20,7 +20,8 @@ fib           n=12 cutoff=6
 echo          connections=4 requests=10
 echo_compute  connections=4 requests=10
 blocking      calls=4
-parked        threads=100
+parked        threads=100 stack=128 rounds=2
+sleepers      threads=100 milliseconds=20
 '
 
 # A program that is still running after so many seconds hangs. After the third failure the script

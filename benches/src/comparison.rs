@@ -80,6 +80,14 @@ impl Lane {
         }
     }
 
+    /// Of a number that not all records have.
+    pub(crate) fn of_those(&self, number: impl Fn(&Record) -> Option<f64>) -> Option<Spread> {
+        match self.failure {
+            Some(_) => None,
+            None => Spread::of(self.records.iter().filter_map(number)),
+        }
+    }
+
     /// The time of an operation.
     pub(crate) fn time(&self) -> Option<Spread> {
         self.spread(|record| record.ns_per_op)

@@ -68,7 +68,7 @@ impl Contender {
 }
 
 /// The workloads that mostly start threads.
-const STARTS_THREADS: [&str; 3] = ["spawn_join", "spawn_batch", "parked"];
+const STARTS_THREADS: [&str; 4] = ["spawn_join", "spawn_batch", "parked", "sleepers"];
 
 impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

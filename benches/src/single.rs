@@ -73,9 +73,29 @@ fn described(workload: &Workload, parameters: &Parameters, record: &Record) -> S
         format!("{} per op", units::nanoseconds(record.cpu_ns_per_op)),
     );
     line("peak", units::bytes(record.peak_bytes as f64));
-    if let Some(bytes) = record.resident_bytes {
-        let each = bytes as f64 / record.ops as f64;
-        line("resident", format!("{} each", units::bytes(each)));
+    if record.rounds.len() > 1 {
+        let each: Vec<_> = record
+            .rounds
+            .iter()
+            .copied()
+            .map(units::nanoseconds)
+            .collect();
+        line("rounds", format!("{} per op", each.join(", ")));
+    }
+    if let Some(held) = record.held {
+        let resident = units::bytes(held.resident_bytes_per_thread);
+        line("resident", format!("{resident} for each thread"));
+        let tables = units::bytes(held.page_table_bytes_per_thread);
+        line("tables", format!("{tables} of page tables for each thread"));
+        line("mappings", held.mappings.to_string());
+    }
+    if let Some(late) = record.lateness {
+        let [half, most, last] = [late.p50_ns, late.p99_ns, late.last_ns]
+            .map(|nanoseconds| units::nanoseconds(nanoseconds as f64));
+        line(
+            "late",
+            format!("half up to {half}, 99 % up to {most}, the last {last}"),
+        );
     }
     text
 }

@@ -129,12 +129,12 @@ fn cpu_per_request(row: &Row) -> Option<String> {
 
 /// Where a workload says what its threads held.
 fn memory_per_thread(row: &Row) -> Option<String> {
-    let is_told = |lane: &Lane| lane.records.iter().any(|run| run.resident_bytes.is_some());
+    let is_told = |lane: &Lane| lane.records.iter().any(|run| run.held.is_some());
     if !row.lanes.iter().any(is_told) {
         return None;
     }
     let memory = |lane: &Lane| {
-        let each = lane.spread(|run| run.resident_bytes.unwrap_or(0) as f64 / run.ops as f64)?;
+        let each = lane.of_those(|run| Some(run.held?.resident_bytes_per_thread))?;
         Some(format!("{} {}", lane.contender, units::bytes(each.median)))
     };
     Some(note(row, "resident memory per thread", memory))
@@ -156,6 +156,7 @@ pub(crate) mod tests {
     use crate::machine::Machine;
     use std::time::Duration;
     use trefoil_bench::contender::Contender;
+    use trefoil_bench::held::Held;
     use trefoil_bench::record::Record;
     use trefoil_bench::workloads;
 
@@ -189,7 +190,9 @@ pub(crate) mod tests {
             cpu_seconds: 1.0,
             cpu_ns_per_op: 1.0,
             peak_bytes: 4096,
-            resident_bytes: None,
+            rounds: Vec::new(),
+            held: None,
+            lateness: None,
         };
         Lane {
             contender: Contender::Model(model),
@@ -242,7 +245,19 @@ pub(crate) mod tests {
     fn notes_tell_what_the_times_do_not() {
         let mut comparison = comparison();
         comparison.rows[0].case.workload = workloads::find("echo").unwrap();
-        comparison.rows[0].lanes[1].records[0].resident_bytes = Some(81_920);
+        let held = |each: u64| Held {
+            resident_bytes: 10 * each,
+            resident_bytes_per_thread: each as f64,
+            page_table_bytes_per_thread: 8.0,
+            mappings: 70,
+        };
+        for (record, each) in comparison.rows[0].lanes[1]
+            .records
+            .iter_mut()
+            .zip([2048, 6144])
+        {
+            record.held = Some(held(each));
+        }
         let text = draw(&comparison);
         assert!(
             text.contains("CPU time of the server per request: kernel 1.00 ns"),

@@ -11,7 +11,7 @@ use trefoil_bench::workloads;
 const TINY: &[(&str, &[&str])] = &[
     ("spawn_join", &["threads=50"]),
     ("spawn_batch", &["threads=50"]),
-    ("yield", &["threads=3", "rounds=50"]),
+    ("yield", &["threads=3", "yields=150"]),
     ("ping_pong", &["rounds=50"]),
     ("ring", &["threads=10", "rounds=10"]),
     ("primes", &["limit=2000"]),
@@ -22,7 +22,8 @@ const TINY: &[(&str, &[&str])] = &[
         &["connections=4", "requests=10", "work=100"],
     ),
     ("blocking", &["calls=4", "rounds=2", "milliseconds=1"]),
-    ("parked", &["threads=50"]),
+    ("parked", &["threads=50", "rounds=2"]),
+    ("sleepers", &["threads=50", "milliseconds=20"]),
 ];
 
 fn bench(arguments: &[&str]) -> Output {
