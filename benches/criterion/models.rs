@@ -17,7 +17,7 @@ use trefoil_bench::workloads::{self, Workload};
 const SIZES: &[(&str, &[&str])] = &[
     ("spawn_join", &["threads=200"]),
     ("spawn_batch", &["threads=200"]),
-    ("yield", &["rounds=2000"]),
+    ("yield", &["yields=4000"]),
     ("ping_pong", &["rounds=500"]),
     ("ring", &["threads=50", "rounds=10"]),
     ("primes", &["limit=50000"]),
@@ -26,6 +26,7 @@ const SIZES: &[(&str, &[&str])] = &[
     ("echo_compute", &["connections=16", "requests=20"]),
     ("blocking", &["calls=8", "rounds=1", "milliseconds=1"]),
     ("parked", &["threads=200"]),
+    ("sleepers", &["threads=200", "milliseconds=1"]),
 ];
 
 fn main() {

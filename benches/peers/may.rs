@@ -1,9 +1,11 @@
-//! may's coroutines. Its stacks have the size that it gives them by itself.
+//! may's coroutines. Its stacks have the size that it gives them by itself, unless `parked` is told
+//! another one.
 #![forbid(unsafe_code)]
 
 use std::io;
 use std::net::SocketAddr;
 use std::thread;
+use std::time::Duration;
 
 use may::coroutine::{self, Coroutine, JoinHandle};
 use may::go;
@@ -32,12 +34,28 @@ impl StdShaped for May {
         go!(f)
     }
 
+    /// Its builder counts in words.
+    fn start<T: Send + 'static>(
+        stack: Option<usize>,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<T>> {
+        let mut builder = coroutine::Builder::new();
+        if let Some(size) = stack {
+            builder = builder.stack_size(size / size_of::<usize>());
+        }
+        go!(builder, f)
+    }
+
     fn join<T: Send + 'static>(handle: JoinHandle<T>) -> Result<T, Failure> {
         handle.join().map_err(Failure::panicked)
     }
 
     fn yield_now() {
         coroutine::yield_now();
+    }
+
+    fn sleep(duration: Duration) {
+        coroutine::sleep(duration);
     }
 
     fn current() -> Coroutine {

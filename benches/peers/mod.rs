@@ -7,8 +7,11 @@
 //! | `may` | coroutines of may, its channels and its sockets |
 //! | `tokio` | tasks, in async Rust |
 //! | `shaped` | the workloads, written once for the first two, whose interfaces are alike |
+//! | `go` | goroutines, in a program of their own: `peers/go` |
 //! | `echo` | the part of the echo workloads that is no server |
 #![forbid(unsafe_code)]
+
+use ::std::process::Command;
 
 use crate::contender::Peer;
 use crate::failure::Failure;
@@ -16,6 +19,7 @@ use crate::measurement::Measurement;
 use crate::order::Order;
 
 mod echo;
+mod go;
 mod may;
 mod shaped;
 mod std;
@@ -24,14 +28,41 @@ mod tokio;
 /// Whether the peers can be measured.
 pub const COMPILED_IN: bool = true;
 
-/// Runs a workload on a peer. Blocks until it is done.
+/// Why a peer cannot be measured on this machine, and what to do about it.
+#[must_use]
+pub fn obstacle(peer: Peer) -> Option<String> {
+    match peer {
+        Peer::Std | Peer::Tokio | Peer::May => None,
+        Peer::Go => go::obstacle(),
+    }
+}
+
+/// The command that runs a workload on a peer that is a program of its own, and prints its record.
+/// `None`: the peer is a library, and [`run`] runs it.
+///
+/// # Errors
+///
+/// If there is no such program, with what to do about it.
+pub fn command(
+    peer: Peer,
+    workload: &str,
+    order: &Order,
+    workers: Option<usize>,
+) -> Result<Option<Command>, Failure> {
+    match peer {
+        Peer::Std | Peer::Tokio | Peer::May => Ok(None),
+        Peer::Go => go::command(workload, order, workers).map(Some),
+    }
+}
+
+/// Runs a workload on a peer that is a library. Blocks until it is done.
 ///
 /// A peer without a number of workers (`std`) ignores it. may has one configuration for the whole
 /// process: the first run decides.
 ///
 /// # Errors
 ///
-/// As [`run`](crate::run::run); and if the peer has no such workload.
+/// As [`run`](crate::run::run); if the peer has no such workload, or if it is no library.
 pub fn run(
     peer: Peer,
     workload: &str,
@@ -45,6 +76,10 @@ pub fn run(
             shaped::run::<may::May>(workload, order)
         }
         Peer::Tokio => tokio::run(workload, order, workers),
+        Peer::Go => {
+            let why = "goroutines run in a program of their own";
+            Err(Failure::Unable(why.into()))
+        }
     }
 }
 

@@ -4,15 +4,20 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use self::gate::Gate;
 use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::workloads::fib::Tree;
 use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
 
+mod gate;
 mod parked;
 mod server;
+mod sleepers;
 
 /// The verbs of such a library. Its type is only a name for them.
 pub(super) trait StdShaped: 'static {
@@ -24,8 +29,14 @@ pub(super) trait StdShaped: 'static {
     type Stream: Read + Write + Send;
 
     fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Self::Handle<T>;
+    /// With a stack of so many bytes, if there is a number.
+    fn start<T: Send + 'static>(
+        stack: Option<usize>,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Self::Handle<T>>;
     fn join<T: Send + 'static>(handle: Self::Handle<T>) -> Result<T, Failure>;
     fn yield_now();
+    fn sleep(duration: Duration);
 
     fn current() -> Self::Thread;
     fn unpark(thread: &Self::Thread);
@@ -59,6 +70,7 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "fib" => fib::<L>,
         "blocking" => blocking::<L>,
         "parked" => parked::parked::<L>,
+        "sleepers" => sleepers::sleepers::<L>,
         // Its driver blocks, so it is no thread of the library.
         "echo" | "echo_compute" => return server::serve::<L>(workload, order),
         other => return Err(super::unknown(other)),
@@ -97,8 +109,10 @@ fn sum<L: StdShaped>(handles: Vec<L::Handle<u64>>) -> Result<u64, Failure> {
 }
 
 fn yield_now<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
-    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
-    let give_way = move || {
+    let (threads, rounds) = (order.get("threads"), yield_now::rounds(order));
+    let gate = Gate::<L>::new(threads);
+    let give_way = move |gate: Arc<Gate<L>>| {
+        gate.pass();
         let mut returned = 0;
         for _ in 0..rounds {
             L::yield_now();
@@ -106,8 +120,15 @@ fn yield_now<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
         }
         returned
     };
+    let handles: Vec<_> = (0..threads)
+        .map(|_| {
+            let gate = Arc::clone(&gate);
+            L::spawn(move || give_way(gate))
+        })
+        .collect();
+    gate.wait_for_all();
     let watch = Stopwatch::start();
-    let handles = (0..threads).map(|_| L::spawn(give_way)).collect();
+    gate.open(&handles);
     let returned = sum::<L>(handles)?;
     let measurement = watch.stop(threads * rounds);
     yield_now::check(threads, rounds, returned)?;

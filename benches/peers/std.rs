@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
 
 use super::shaped::StdShaped;
 use crate::failure::Failure;
@@ -23,12 +24,27 @@ impl StdShaped for Std {
         thread::spawn(f)
     }
 
+    fn start<T: Send + 'static>(
+        stack: Option<usize>,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<T>> {
+        let mut builder = thread::Builder::new();
+        if let Some(size) = stack {
+            builder = builder.stack_size(size);
+        }
+        builder.spawn(f)
+    }
+
     fn join<T: Send + 'static>(handle: JoinHandle<T>) -> Result<T, Failure> {
         handle.join().map_err(Failure::panicked)
     }
 
     fn yield_now() {
         thread::yield_now();
+    }
+
+    fn sleep(duration: Duration) {
+        thread::sleep(duration);
     }
 
     fn current() -> Thread {

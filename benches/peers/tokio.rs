@@ -6,35 +6,45 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{self, JoinHandle};
 
+use self::gate::Gate;
 use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::workloads::fib::Tree;
 use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
 
+mod gate;
 mod parked;
 mod server;
+mod sleepers;
 
 type Outcome = Result<Measurement, Failure>;
 
 pub(super) fn run(workload: &str, order: &Order, workers: usize) -> Outcome {
-    let runtime = runtime(workers).map_err(Failure::io("build tokio's runtime"))?;
+    let runtime = runtime(workload, workers).map_err(Failure::io("build tokio's runtime"))?;
     let order = order.clone();
     let workload = workload.to_string();
     runtime.block_on(async move { joined(tokio::spawn(perform(workload, order))).await? })
 }
 
-fn runtime(workers: usize) -> io::Result<Runtime> {
+/// Its timers are enabled for the workload that sleeps: for the others they would be one more thing
+/// to look at.
+fn runtime(workload: &str, workers: usize) -> io::Result<Runtime> {
     let mut builder = match workers {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
-    builder.worker_threads(workers).enable_io().build()
+    builder.worker_threads(workers).enable_io();
+    if workload == "sleepers" {
+        builder.enable_time();
+    }
+    builder.build()
 }
 
 async fn perform(workload: String, order: Order) -> Outcome {
@@ -48,6 +58,7 @@ async fn perform(workload: String, order: Order) -> Outcome {
         "fib" => fib(&order).await,
         "blocking" => blocking(&order).await,
         "parked" => parked::parked(&order).await,
+        "sleepers" => sleepers::sleepers(&order).await,
         "echo" | "echo_compute" => server::serve(&workload, order).await,
         other => Err(super::unknown(other)),
     }
@@ -92,8 +103,10 @@ async fn spawn_batch(order: &Order) -> Outcome {
 }
 
 async fn yield_now(order: &Order) -> Outcome {
-    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
-    let give_way = move || async move {
+    let (threads, rounds) = (order.get("threads"), yield_now::rounds(order));
+    let gate = Gate::new(threads);
+    let give_way = move |gate: Arc<Gate>| async move {
+        gate.pass().await;
         let mut returned = 0;
         for _ in 0..rounds {
             task::yield_now().await;
@@ -101,8 +114,11 @@ async fn yield_now(order: &Order) -> Outcome {
         }
         returned
     };
+    let spawn = |_| tokio::spawn(give_way(Arc::clone(&gate)));
+    let handles = (0..threads).map(spawn).collect();
+    gate.wait_for_all().await;
     let watch = Stopwatch::start();
-    let handles = (0..threads).map(|_| tokio::spawn(give_way())).collect();
+    gate.open();
     let returned = sum(handles).await?;
     let measurement = watch.stop(threads * rounds);
     yield_now::check(threads, rounds, returned)?;

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 use trefoil::Model;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     List,
     /// Run one workload once, on one runtime
     Run(Single),
+    /// Compare chosen runtimes on one workload, each with the first one
+    Compare(Contest),
     /// Play the client of an echo workload
     #[command(hide = true)]
     Client(Client),
@@ -73,12 +76,44 @@ pub(crate) struct Single {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Contest {
+    /// The workload; `trefoil-bench list` lists them
+    #[arg(value_parser = workload)]
+    pub(crate) workload: &'static Workload,
+    /// The runtimes: models and, with the feature `peers`, std, tokio, may and go. One may be
+    /// named twice, to see the noise
+    #[arg(long, value_name = "RUNTIME", value_delimiter = ',', required = true)]
+    pub(crate) runtimes: Vec<Contender>,
+    /// How often each of them runs, by turns
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u64).range(1..=1000))]
+    pub(crate) rounds: u64,
+    /// As that of `run`
+    #[arg(long, value_name = "N", value_parser = workers)]
+    pub(crate) workers: Option<usize>,
+    /// Set a parameter of the workload
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// A run that takes longer has failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = value_parser!(u64).range(1..))]
+    limit: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Contest {
+    pub(crate) fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit)
+    }
+}
+
+#[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct On {
     /// The thread model: kernel, green or hybrid
     #[arg(long)]
     model: Option<Model>,
-    /// A model or, with the feature `peers`, one of std, tokio and may
+    /// A model or, with the feature `peers`, one of std, tokio, may and go
     #[arg(long)]
     runtime: Option<Contender>,
 }
@@ -161,6 +196,24 @@ mod tests {
         assert_eq!(run.settings, ["n=10", "cutoff=5"]);
         assert!(parse("trefoil-bench run fib").is_err());
         assert!(parse("trefoil-bench run fib --model green --runtime green").is_err());
+    }
+
+    #[test]
+    fn a_contest_names_its_runtimes_in_order() {
+        let line = "trefoil-bench compare ring --runtimes hybrid,green,hybrid --set rounds=7";
+        let Some(Command::Compare(contest)) = parse(line).unwrap().command else {
+            panic!("it is a contest")
+        };
+        let names: Vec<_> = contest
+            .runtimes
+            .iter()
+            .map(|runtime| runtime.name())
+            .collect();
+        assert_eq!(names, ["hybrid", "green", "hybrid"]);
+        assert_eq!((contest.rounds, contest.workers), (5, None));
+        assert_eq!(contest.settings, ["rounds=7"]);
+        assert!(parse("trefoil-bench compare ring").is_err());
+        assert!(parse("trefoil-bench compare --runtimes green").is_err());
     }
 
     #[test]

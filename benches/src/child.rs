@@ -1,26 +1,29 @@
-//! One run in a process of its own: this program with `run … --json`.
+//! One run in a process of its own: this program with `run … --json`, or the program of a peer that
+//! is one.
 #![forbid(unsafe_code)]
 
 use std::io::Read;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use trefoil_bench::contender::Contender;
+use trefoil_bench::failure::Failure;
+use trefoil_bench::order::Order;
+use trefoil_bench::peers;
 use trefoil_bench::record::Record;
-
-/// A run that takes longer hangs. The longest ones take a few seconds.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// What the child is to run.
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
-    pub(crate) program: &'a Path,
     pub(crate) workload: &'a str,
     pub(crate) contender: Contender,
-    pub(crate) setting: Option<&'a str>,
+    pub(crate) workers: Option<usize>,
+    /// Its program is this program.
+    pub(crate) order: &'a Order,
+    /// A run that takes longer hangs.
+    pub(crate) limit: Duration,
 }
 
 /// Runs it. Blocks until the child has ended, or until it has taken too long.
@@ -29,18 +32,40 @@ pub(crate) struct Job<'a> {
 ///
 /// With a sentence, if the child gives no record.
 pub(crate) fn measure(job: &Job<'_>) -> Result<Record, String> {
-    let mut command = Command::new(job.program);
-    command
-        .args([
-            "run",
-            job.workload,
-            "--runtime",
-            job.contender.name(),
-            "--json",
-        ])
-        .args(job.setting.map(|pair| format!("--set={pair}")));
-    let text = output_of(&mut command, LIMIT)?;
+    let mut command = job.command().map_err(|failure| failure.to_string())?;
+    let text = output_of(&mut command, job.limit).map_err(|why| job.without_name(&why))?;
     Record::from_line(text.trim_end()).map_err(|error| format!("it printed no record: {error}"))
+}
+
+impl Job<'_> {
+    fn command(&self) -> Result<Command, Failure> {
+        let own = match self.contender {
+            Contender::Model(_) => None,
+            Contender::Peer(peer) => peers::command(peer, self.workload, self.order, self.workers)?,
+        };
+        Ok(own.unwrap_or_else(|| self.command_of_this_program()))
+    }
+
+    /// What `run` says of a failure, without what it was that failed: the comparison says that.
+    fn without_name(&self, why: &str) -> String {
+        let name = format!("{} on {}: ", self.workload, self.contender);
+        why.strip_prefix(&name).unwrap_or(why).into()
+    }
+
+    fn command_of_this_program(&self) -> Command {
+        let mut command = Command::new(&self.order.program);
+        command
+            .args(["run", self.workload, "--json"])
+            .args(["--runtime", self.contender.name()])
+            .args(self.workers.map(|workers| format!("--workers={workers}")))
+            .args(
+                self.order
+                    .parameters
+                    .pairs()
+                    .map(|pair| format!("--set={pair}")),
+            );
+        command
+    }
 }
 
 /// What a program prints, if it ends in time and with success.
@@ -96,6 +121,9 @@ fn text(reader: JoinHandle<Vec<u8>>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// What begins the line in which a program says why it failed: this one, or Go's runtime.
+const REASONS: [&str; 3] = ["error: ", "panic: ", "fatal error: "];
+
 /// The line in which the program says why it failed, else the last one.
 fn reason(errors: &str) -> Option<String> {
     let lines = || {
@@ -104,7 +132,7 @@ fn reason(errors: &str) -> Option<String> {
             .map(str::trim)
             .filter(|line| !line.is_empty())
     };
-    let said = lines().find_map(|line| line.strip_prefix("error: "));
+    let said = lines().find_map(|line| REASONS.iter().find_map(|head| line.strip_prefix(head)));
     said.or_else(|| lines().next_back()).map(Into::into)
 }
 
@@ -112,6 +140,11 @@ fn reason(errors: &str) -> Option<String> {
 mod tests {
     use super::*;
     use std::time::Instant;
+    use trefoil_bench::contender::Peer;
+    use trefoil_bench::parameters::{Parameters, Weight};
+    use trefoil_bench::workloads;
+
+    const LIMIT: Duration = Duration::from_secs(30);
 
     fn shell(script: &str, limit: Duration) -> Result<String, String> {
         output_of(Command::new("sh").args(["-c", script]), limit)
@@ -132,6 +165,41 @@ mod tests {
         assert_eq!(shell("echo last >&2; exit 1", LIMIT).unwrap_err(), "last");
         assert!(shell("exit 3", LIMIT).unwrap_err().contains('3'));
         assert!(shell("kill -9 $$", LIMIT).unwrap_err().contains("signal"));
+    }
+
+    #[test]
+    fn the_reason_of_a_go_program_is_not_its_last_line() {
+        let script =
+            "printf 'panic: no luck\\n\\ngoroutine 1 [running]:\\nmain.go:7\\n' >&2; exit 2";
+        assert_eq!(shell(script, LIMIT).unwrap_err(), "no luck");
+    }
+
+    #[test]
+    fn a_child_is_told_everything() {
+        let workload = workloads::find("ring").unwrap();
+        let order = Order {
+            parameters: Parameters::defaults(workload.parameters, Weight::Kernel),
+            program: "bench".into(),
+        };
+        let job = Job {
+            workload: "ring",
+            contender: Contender::Peer(Peer::Std),
+            workers: Some(3),
+            order: &order,
+            limit: LIMIT,
+        };
+        assert_eq!(job.without_name("ring on std: no luck"), "no luck");
+        assert_eq!(job.without_name("no luck"), "no luck");
+        let command = job.command().unwrap();
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_str().unwrap())
+            .collect();
+        let said = arguments.join(" ");
+        assert_eq!(
+            said,
+            "run ring --json --runtime std --workers=3 --set=threads=500 --set=rounds=60"
+        );
     }
 
     #[test]

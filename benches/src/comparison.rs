@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use trefoil::Model;
 use trefoil_bench::contender::Contender;
-use trefoil_bench::record::Record;
 use trefoil_bench::workloads::{self, Workload};
 
 use crate::arguments::Compare;
-use crate::child::{self, Job};
+use crate::lane::Lane;
 use crate::machine::{self, Machine};
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -27,6 +26,9 @@ const ROUNDS: u64 = 5;
 /// When nobody asks for a number, a round is begun only if it will probably have ended after so
 /// long. The models have three minutes; each further runtime has what one of them has.
 const TIME_OF_A_CONTENDER: Duration = Duration::from_secs(55);
+
+/// A run that takes longer hangs. The longest ones take a few seconds.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// What is compared: a workload, perhaps with a parameter set.
 #[derive(Debug, Clone, Copy)]
@@ -51,16 +53,6 @@ pub(crate) struct Row {
     pub(crate) lanes: Vec<Lane>,
 }
 
-/// One case, on one runtime.
-#[derive(Debug)]
-pub(crate) struct Lane {
-    pub(crate) contender: Contender,
-    /// One for each round.
-    pub(crate) records: Vec<Record>,
-    /// Why there are no more of them.
-    pub(crate) failure: Option<String>,
-}
-
 /// Everything that was measured.
 #[derive(Debug)]
 pub(crate) struct Comparison {
@@ -71,22 +63,19 @@ pub(crate) struct Comparison {
     pub(crate) rows: Vec<Row>,
 }
 
-impl Lane {
-    /// Of one of the records' numbers. `None` if a run has failed.
-    pub(crate) fn spread(&self, number: impl Fn(&Record) -> f64) -> Option<Spread> {
-        match self.failure {
-            Some(_) => None,
-            None => Spread::of(self.records.iter().map(number)),
-        }
-    }
-
-    /// The time of an operation.
-    pub(crate) fn time(&self) -> Option<Spread> {
-        self.spread(|record| record.ns_per_op)
-    }
-}
-
 impl Row {
+    /// The lanes that are judged.
+    pub(crate) fn models(&self) -> Vec<&Lane> {
+        let is_model = |lane: &&Lane| matches!(lane.contender, Contender::Model(_));
+        self.lanes.iter().filter(is_model).collect()
+    }
+
+    /// The lanes that are shown, and not judged.
+    pub(crate) fn peers(&self) -> Vec<&Lane> {
+        let is_peer = |lane: &&Lane| matches!(lane.contender, Contender::Peer(_));
+        self.lanes.iter().filter(is_peer).collect()
+    }
+
     /// Who has won among the models. The peers are shown, and not judged.
     pub(crate) fn verdict(&self) -> Verdict {
         let model = |lane: &Lane| match lane.contender {
@@ -131,9 +120,8 @@ pub(crate) fn compare(asked: &Compare) -> Result<(), Problem> {
 }
 
 fn measure(asked: &Compare) -> Result<Comparison, Problem> {
-    let program = single::own_program()?;
     let (machine, date) = (Machine::this(), machine::now());
-    let mut rows = rows(&asked.only);
+    let mut rows = rows(&asked.only)?;
     let lanes: usize = rows.iter().map(|row| row.lanes.len()).sum();
     let most = asked.rounds.unwrap_or(ROUNDS);
     let progress = Progress::new(most * lanes as u64);
@@ -145,7 +133,7 @@ fn measure(asked: &Compare) -> Result<Comparison, Problem> {
             let case = row.case;
             for lane in &mut row.lanes {
                 progress.begin(rounds + 1, &case.name(), lane.contender);
-                lane.run(case, &program);
+                lane.run(case.workload.name, None, LIMIT);
                 progress.done();
             }
         }
@@ -165,7 +153,7 @@ fn measure(asked: &Compare) -> Result<Comparison, Problem> {
     })
 }
 
-fn rows(only: &[&'static Workload]) -> Vec<Row> {
+fn rows(only: &[&'static Workload]) -> Result<Vec<Row>, Problem> {
     let is_asked_for = |workload: &&Workload| {
         only.is_empty() || only.iter().any(|asked| asked.name == workload.name)
     };
@@ -173,12 +161,20 @@ fn rows(only: &[&'static Workload]) -> Vec<Row> {
         .into_iter()
         .filter(is_asked_for)
         .flat_map(cases);
-    cases
-        .map(|case| Row {
-            case,
-            lanes: Contender::available().into_iter().map(Lane::new).collect(),
-        })
-        .collect()
+    cases.map(row).collect()
+}
+
+fn row(case: Case) -> Result<Row, Problem> {
+    let settings: Vec<String> = case.setting.into_iter().map(Into::into).collect();
+    let lane = |contender| {
+        let order = single::order(case.workload, contender, &settings)?;
+        Ok(Lane::new(contender, order))
+    };
+    let lanes: Result<_, Problem> = Contender::available().into_iter().map(lane).collect();
+    Ok(Row {
+        case,
+        lanes: lanes?,
+    })
 }
 
 /// A workload as it is, and once more for contrast.
@@ -188,43 +184,21 @@ fn cases(workload: &'static Workload) -> impl Iterator<Item = Case> {
     settings.map(move |setting| Case { workload, setting })
 }
 
-impl Lane {
-    fn new(contender: Contender) -> Lane {
-        Lane {
-            contender,
-            records: Vec::new(),
-            failure: None,
-        }
-    }
-
-    /// Runs once more. What has failed once is not run again: it may take long to fail.
-    fn run(&mut self, case: Case, program: &std::path::Path) {
-        if self.failure.is_some() {
-            return;
-        }
-        let job = Job {
-            program,
-            workload: case.workload.name,
-            contender: self.contender,
-            setting: case.setting,
-        };
-        match child::measure(&job) {
-            Ok(record) => self.records.push(record),
-            Err(why) => self.failure = Some(why),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lane::tests::lane;
 
     #[test]
     fn every_workload_is_compared_and_some_twice() {
-        let names: Vec<_> = rows(&[]).iter().map(|row| row.case.name()).collect();
+        let names: Vec<_> = rows(&[])
+            .unwrap()
+            .iter()
+            .map(|row| row.case.name())
+            .collect();
         assert_eq!(names.len(), workloads::ALL.len() + 1);
         assert!(names.contains(&"blocking direct=1".into()));
-        for row in rows(&[]) {
+        for row in rows(&[]).unwrap() {
             assert_eq!(row.lanes.len(), Contender::available().len());
         }
     }
@@ -232,16 +206,16 @@ mod tests {
     #[test]
     fn only_some_can_be_asked_for() {
         let ring = workloads::find("ring").unwrap();
-        assert_eq!(rows(&[ring]).len(), 1);
+        assert_eq!(rows(&[ring]).unwrap().len(), 1);
     }
 
     #[test]
     fn a_lane_that_failed_has_no_time() {
-        let mut lane = Lane::new(Contender::Model(Model::Green));
+        let mut lane = lane(Contender::Model(Model::Green), &[]);
         assert_eq!(lane.time(), None);
         lane.failure = Some("wrong result".into());
         let row = Row {
-            case: rows(&[])[0].case,
+            case: rows(&[]).unwrap()[0].case,
             lanes: vec![lane],
         };
         assert_eq!(row.verdict().outcome, verdict::Outcome::None);

@@ -27,20 +27,50 @@ pub enum Peer {
     Tokio,
     /// may's coroutines.
     May,
+    /// Goroutines. They run in a program of their own.
+    Go,
 }
 
 impl Peer {
     /// All peers.
-    pub const ALL: [Peer; 3] = [Peer::Std, Peer::Tokio, Peer::May];
+    pub const ALL: [Peer; 4] = [Peer::Std, Peer::Tokio, Peer::May, Peer::Go];
 }
 
 impl Contender {
-    /// All that are compiled in, the models first.
+    /// All that can be measured here, the models first: what is compiled in, and Go if it is
+    /// installed.
     #[must_use]
     pub fn available() -> Vec<Contender> {
         let models = Model::ALL.into_iter().map(Contender::Model);
         let peers = Peer::ALL.into_iter().map(Contender::Peer);
-        models.chain(peers.filter(|_| peers::COMPILED_IN)).collect()
+        models
+            .chain(peers.filter(|peer| peer.obstacle().is_none()))
+            .collect()
+    }
+
+    /// Whether it runs in a program of its own, and not in this process.
+    #[must_use]
+    pub const fn is_program(self) -> bool {
+        matches!(self, Contender::Peer(Peer::Go))
+    }
+
+    /// Why it cannot be measured here, and what to do about it.
+    #[must_use]
+    pub fn obstacle(self) -> Option<String> {
+        match self {
+            Contender::Model(_) => None,
+            Contender::Peer(peer) => peers::obstacle(peer),
+        }
+    }
+
+    /// Those that are compiled in and cannot be measured all the same, each with its obstacle.
+    #[must_use]
+    pub fn left_out() -> Vec<(Contender, String)> {
+        let peers = Peer::ALL.into_iter().map(Contender::Peer);
+        let compiled_in = peers.filter(|_| peers::COMPILED_IN);
+        compiled_in
+            .filter_map(|peer| Some((peer, peer.obstacle()?)))
+            .collect()
     }
 
     /// Its name, as the command line takes it and as the results give it.
@@ -51,6 +81,7 @@ impl Contender {
             Contender::Peer(Peer::Std) => "std",
             Contender::Peer(Peer::Tokio) => "tokio",
             Contender::Peer(Peer::May) => "may",
+            Contender::Peer(Peer::Go) => "go",
         }
     }
 
@@ -68,7 +99,7 @@ impl Contender {
 }
 
 /// The workloads that mostly start threads.
-const STARTS_THREADS: [&str; 3] = ["spawn_join", "spawn_batch", "parked"];
+const STARTS_THREADS: [&str; 4] = ["spawn_join", "spawn_batch", "parked", "sleepers"];
 
 impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,7 +136,7 @@ impl fmt::Display for UnknownContender {
         f.write_str(match self {
             UnknownContender::NoSuch => {
                 "the runtimes are kernel, green and hybrid, and with the Cargo feature `peers` std, \
-                 tokio and may"
+                 tokio, may and go"
             }
             UnknownContender::NotCompiledIn => {
                 "this is a peer: build the benchmark with `--features peers`"
@@ -125,16 +156,33 @@ mod tests {
         for contender in Contender::available() {
             assert_eq!(contender.name().parse(), Ok(contender));
         }
-        assert_eq!("go".parse::<Contender>(), Err(UnknownContender::NoSuch));
+        assert_eq!("erlang".parse::<Contender>(), Err(UnknownContender::NoSuch));
     }
 
     #[test]
     fn a_peer_is_available_with_its_feature_only() {
-        let found = "tokio".parse::<Contender>();
-        match peers::COMPILED_IN {
-            true => assert_eq!(found, Ok(Contender::Peer(Peer::Tokio))),
-            false => assert_eq!(found, Err(UnknownContender::NotCompiledIn)),
+        for peer in Peer::ALL.map(Contender::Peer) {
+            let found = peer.name().parse::<Contender>();
+            match peers::COMPILED_IN {
+                true => assert_eq!(found, Ok(peer)),
+                false => assert_eq!(found, Err(UnknownContender::NotCompiledIn)),
+            }
         }
+    }
+
+    #[test]
+    fn each_that_is_compiled_in_is_available_or_left_out_with_a_reason() {
+        let mut all = Contender::available();
+        all.extend(Contender::left_out().into_iter().map(|(left_out, why)| {
+            assert!(!why.is_empty());
+            left_out
+        }));
+        let peers = if peers::COMPILED_IN {
+            Peer::ALL.len()
+        } else {
+            0
+        };
+        assert_eq!(all.len(), Model::ALL.len() + peers);
     }
 
     #[test]

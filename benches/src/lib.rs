@@ -12,6 +12,8 @@
 //! | [`record`] | a run as one line of JSON |
 //! | [`measurement`] | what a run gives: operations, time, CPU time, memory |
 //! | [`failure`] | what a run gives instead when its result is wrong |
+//! | [`held`] | what threads held while all of them waited |
+//! | [`lateness`] | how late threads woke that slept |
 //! | [`usage`] | what the kernel says this process has used |
 //! | [`load`], [`client`] | the two ends of the process that sends requests to the echo servers |
 //!
@@ -21,6 +23,8 @@
 pub mod client;
 pub mod contender;
 pub mod failure;
+pub mod held;
+pub mod lateness;
 pub mod load;
 pub mod measurement;
 pub mod order;

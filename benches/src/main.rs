@@ -4,6 +4,7 @@
 //! trefoil-bench                      compare the models on all workloads
 //! trefoil-bench list                 what can be run
 //! trefoil-bench run WORKLOAD …       one workload on one runtime
+//! trefoil-bench compare WORKLOAD …   one workload on chosen runtimes, each beside the first
 //! trefoil-bench client …             the other end of the echo workloads; started by them
 //! ```
 //!
@@ -13,6 +14,8 @@
 //! | `single` | `run`: one run in this process |
 //! | `list` | what `list` prints |
 //! | `comparison` | which runs the comparison makes, in which order, and when it stops |
+//! | `contest` | `compare`: chosen runtimes on one workload |
+//! | `lane` | the runs of one workload on one runtime |
 //! | `child` | one run in a process of its own |
 //! | `progress` | the bar on a terminal |
 //! | `spread` | median, least and most of several runs |
@@ -28,6 +31,8 @@
 mod arguments;
 mod child;
 mod comparison;
+mod contest;
+mod lane;
 mod list;
 mod machine;
 mod problem;
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
         None => comparison::compare(&arguments.compare),
         Some(Command::List) => print(&list::list()),
         Some(Command::Run(asked)) => single::run(asked).and_then(|text| print(&text)),
+        Some(Command::Compare(asked)) => contest::hold(asked),
         Some(Command::Client(asked)) => single::play_client(asked),
     };
     match done {

@@ -6,10 +6,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::held::Held;
+use crate::lateness::Lateness;
 use crate::usage;
 
 /// What a run gives when its result is right.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
     /// How many operations were done. The workload says what one is.
     pub ops: u64,
@@ -17,8 +19,12 @@ pub struct Measurement {
     pub elapsed: Duration,
     /// How much CPU time this process used meanwhile, on all cores.
     pub cpu: Duration,
-    /// How many bytes of memory the threads of the workload held, if it is about memory.
-    pub resident: Option<u64>,
+    /// How long each round took, where the same operations are done again and again.
+    pub rounds: Vec<Duration>,
+    /// What the threads held while all of them waited, if the workload is about that.
+    pub held: Option<Held>,
+    /// How late the threads woke, if they slept.
+    pub lateness: Option<Lateness>,
 }
 
 /// Runs from its making until it is stopped.
@@ -27,6 +33,8 @@ pub struct Measurement {
 pub struct Stopwatch {
     cpu: Duration,
     start: Instant,
+    round: Instant,
+    rounds: Vec<Duration>,
 }
 
 impl Stopwatch {
@@ -34,28 +42,85 @@ impl Stopwatch {
     pub fn start() -> Stopwatch {
         // The clock last: asking for the usage is no part of the work.
         let cpu = usage::cpu_time();
+        let start = Instant::now();
         Stopwatch {
             cpu,
-            start: Instant::now(),
+            start,
+            round: start,
+            rounds: Vec::new(),
         }
+    }
+
+    /// How long it has run.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Does something that is no part of the work, while the work stands still: neither its time
+    /// nor its CPU time is counted.
+    pub fn aside<T>(&mut self, something: impl FnOnce() -> T) -> T {
+        let (cpu, start) = (usage::cpu_time(), Instant::now());
+        let done = something();
+        self.cpu += usage::cpu_time() - cpu;
+        let elapsed = start.elapsed();
+        self.start += elapsed;
+        self.round += elapsed;
+        done
+    }
+
+    /// Ends a round, and begins the next one.
+    pub fn round(&mut self) {
+        let now = Instant::now();
+        self.rounds.push(now - self.round);
+        self.round = now;
     }
 
     /// Ends the measurement of so many operations.
     #[must_use]
     pub fn stop(self, ops: u64) -> Measurement {
-        let elapsed = self.start.elapsed();
+        let elapsed = self.elapsed();
         self.stop_after(ops, elapsed)
     }
 
-    /// As [`stop`](Stopwatch::stop), where somebody else has measured the time: a client knows
-    /// better how long its requests took.
+    /// As [`stop`](Stopwatch::stop), where the time is another one: a client knows better how long
+    /// its requests took.
     #[must_use]
     pub fn stop_after(self, ops: u64, elapsed: Duration) -> Measurement {
         Measurement {
             ops,
             elapsed,
             cpu: usage::cpu_time().saturating_sub(self.cpu),
-            resident: None,
+            rounds: self.rounds,
+            held: None,
+            lateness: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_aside_is_not_counted() {
+        let whole = Instant::now();
+        let mut watch = Stopwatch::start();
+        let aside = Duration::from_millis(30);
+        watch.aside(|| std::thread::sleep(aside));
+        watch.round();
+        let measurement = watch.stop(1);
+        assert!(measurement.elapsed + aside <= whole.elapsed());
+        assert!(measurement.rounds[0] <= measurement.elapsed);
+    }
+
+    #[test]
+    fn rounds_are_the_whole() {
+        let mut watch = Stopwatch::start();
+        watch.round();
+        watch.round();
+        let measurement = watch.stop(2);
+        assert_eq!(measurement.rounds.len(), 2);
+        assert!(measurement.rounds.iter().sum::<Duration>() <= measurement.elapsed);
     }
 }

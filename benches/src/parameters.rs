@@ -132,6 +132,11 @@ impl Parameters {
         names.zip(self.values.iter().copied())
     }
 
+    /// Each as `key=value`, as [`set`](Parameters::set) takes it.
+    pub fn pairs(&self) -> impl Iterator<Item = String> {
+        self.iter().map(|(name, value)| format!("{name}={value}"))
+    }
+
     fn index_of(&self, name: &str) -> Option<usize> {
         self.known.iter().position(|known| known.name == name)
     }
@@ -139,11 +144,7 @@ impl Parameters {
 
 impl fmt::Display for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (name, value)) in self.iter().enumerate() {
-            let gap = if index == 0 { "" } else { " " };
-            write!(f, "{gap}{name}={value}")?;
-        }
-        Ok(())
+        f.write_str(&self.pairs().collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -3,10 +3,14 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::contender::Contender;
+use crate::held::Held;
+use crate::lateness::Lateness;
+use crate::measurement::Measurement;
 use crate::parameters::Parameters;
 use crate::run::Run;
 use crate::usage;
@@ -35,9 +39,17 @@ pub struct Record {
     pub cpu_ns_per_op: f64,
     /// The most memory that the process has held, in bytes.
     pub peak_bytes: u64,
-    /// What the threads of the workload held, in bytes, where the workload is about that.
+    /// The time of one operation in each round, in nanoseconds, where the same operations are done
+    /// again and again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<f64>,
+    /// What the threads of the workload held, where the workload is about that. Its fields stand
+    /// among those of the record.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// How late the threads of the workload woke, where they slept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resident_bytes: Option<u64>,
+    pub lateness: Option<Lateness>,
 }
 
 impl Record {
@@ -60,7 +72,9 @@ impl Record {
             cpu_seconds,
             cpu_ns_per_op: cpu_seconds * per_op,
             peak_bytes: usage::peak(),
-            resident_bytes: measurement.resident,
+            rounds: per_op_of_rounds(&measurement),
+            held: measurement.held,
+            lateness: measurement.lateness,
         }
     }
 
@@ -84,22 +98,43 @@ impl Record {
     }
 }
 
+/// Each round does the same number of operations.
+fn per_op_of_rounds(measurement: &Measurement) -> Vec<f64> {
+    let rounds = &measurement.rounds;
+    let ops = measurement.ops as f64 / rounds.len() as f64;
+    let per_op = |round: &Duration| round.as_secs_f64() * 1e9 / ops;
+    rounds.iter().map(per_op).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measurement::Measurement;
     use crate::parameters::Weight;
-    use std::time::Duration;
     use trefoil::Model;
 
-    fn record(resident: Option<u64>) -> Record {
+    const HELD: Held = Held {
+        resident_bytes: 40_960,
+        resident_bytes_per_thread: 4096.0,
+        page_table_bytes_per_thread: 8.5,
+        mappings: 70,
+    };
+
+    const LATE: Lateness = Lateness {
+        p50_ns: 1,
+        p99_ns: 2,
+        last_ns: 3,
+    };
+
+    fn record(held: Option<Held>, lateness: Option<Lateness>) -> Record {
         let workload = crate::workloads::find("ring").unwrap();
         let run = Run {
             measurement: Measurement {
                 ops: 1000,
                 elapsed: Duration::from_micros(50),
                 cpu: Duration::from_micros(80),
-                resident,
+                rounds: vec![Duration::from_micros(10), Duration::from_micros(40)],
+                held,
+                lateness,
             },
             workers: 2,
         };
@@ -109,19 +144,34 @@ mod tests {
 
     #[test]
     fn the_line_has_the_agreed_fields() {
-        let line = record(None).to_line();
+        let line = record(None, None).to_line();
         let head = concat!(
             r#"{"runtime":"green","workload":"ring","params":{"rounds":3000,"threads":500},"#,
             r#""workers":2,"ops":1000,"seconds":0.00005,"ns_per_op":50.0,"#,
         );
         assert!(line.replace("5e-5", "0.00005").starts_with(head), "{line}");
+        assert!(line.ends_with(r#""rounds":[20.0,80.0]}"#), "{line}");
         assert!(!line.contains('\n') && !line.contains("resident"));
     }
 
     #[test]
+    fn what_was_held_stands_among_the_other_fields() {
+        let line = record(Some(HELD), Some(LATE)).to_line();
+        for field in [
+            r#""resident_bytes":40960,"#,
+            r#""resident_bytes_per_thread":4096.0,"#,
+            r#""page_table_bytes_per_thread":8.5,"#,
+            r#""mappings":70,"#,
+            r#""lateness":{"p50_ns":1,"p99_ns":2,"last_ns":3}"#,
+        ] {
+            assert!(line.contains(field), "{field} is missing: {line}");
+        }
+    }
+
+    #[test]
     fn a_line_is_read_back() {
-        for resident in [None, Some(4096)] {
-            let record = record(resident);
+        for (held, lateness) in [(None, None), (Some(HELD), None), (Some(HELD), Some(LATE))] {
+            let record = record(held, lateness);
             assert_eq!(Record::from_line(&record.to_line()).unwrap(), record);
         }
         assert!(Record::from_line("wrong result").is_err());

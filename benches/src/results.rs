@@ -9,7 +9,8 @@ use serde::Serialize;
 use trefoil::Model;
 use trefoil_bench::record::Record;
 
-use crate::comparison::{Comparison, Lane, Row};
+use crate::comparison::{Comparison, Row};
+use crate::lane::Lane;
 use crate::machine::Machine;
 use crate::problem::Problem;
 use crate::spread::Spread;
@@ -34,8 +35,9 @@ struct WorkloadResults<'a> {
     runtimes: Vec<RuntimeResults<'a>>,
 }
 
+/// Of one runtime.
 #[derive(Serialize)]
-struct RuntimeResults<'a> {
+pub(crate) struct RuntimeResults<'a> {
     name: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a str>,
@@ -85,18 +87,20 @@ fn of_row(row: &Row) -> WorkloadResults<'_> {
         predicted: names(workload.scenario.predicted()),
         leaders: names(&verdict.leaders),
         outcome: verdict.outcome.name(),
-        runtimes: row.lanes.iter().map(of_lane).collect(),
+        runtimes: row.lanes.iter().map(RuntimeResults::of).collect(),
     }
 }
 
-fn of_lane(lane: &Lane) -> RuntimeResults<'_> {
-    RuntimeResults {
-        name: lane.contender.name(),
-        failure: lane.failure.as_deref(),
-        ns_per_op: lane.time(),
-        cpu_ns_per_op: lane.spread(|record| record.cpu_ns_per_op),
-        peak_bytes: lane.spread(|record| record.peak_bytes as f64),
-        runs: &lane.records,
+impl RuntimeResults<'_> {
+    pub(crate) fn of(lane: &Lane) -> RuntimeResults<'_> {
+        RuntimeResults {
+            name: lane.contender.name(),
+            failure: lane.failure.as_deref(),
+            ns_per_op: lane.time(),
+            cpu_ns_per_op: lane.spread(|record| record.cpu_ns_per_op),
+            peak_bytes: lane.spread(|record| record.peak_bytes as f64),
+            runs: &lane.records,
+        }
     }
 }
 

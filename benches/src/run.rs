@@ -13,7 +13,7 @@ use crate::peers;
 use crate::workloads::Workload;
 
 /// What one run gives.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// What was measured.
     pub measurement: Measurement,

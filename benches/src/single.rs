@@ -1,12 +1,14 @@
-//! `run`: one workload once, on one runtime, in this process. And the client, which the echo
+//! `run`: one workload once, on one runtime, in this process or in that of a peer's program. And the client, which the echo
 //! workloads start as a process of its own.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use trefoil_bench::client;
+use trefoil_bench::contender::Contender;
 use trefoil_bench::order::Order;
 use trefoil_bench::parameters::Parameters;
 use trefoil_bench::record::Record;
@@ -14,30 +16,61 @@ use trefoil_bench::run;
 use trefoil_bench::workloads::Workload;
 
 use crate::arguments::{Client, Single};
+use crate::child::{self, Job};
 use crate::problem::Problem;
 use crate::units;
 
 /// Runs what was asked for, and gives what is to be printed.
 pub(crate) fn run(asked: &Single) -> Result<String, Problem> {
-    let contender = asked.on.contender();
-    let workload = asked.workload;
+    let (workload, contender) = (asked.workload, asked.on.contender());
+    refuse_if_absent(contender)?;
+    let order = order(workload, contender, &asked.settings)?;
+    let failed = |why: String| Problem::Failed(format!("{} on {contender}: {why}", workload.name));
+    let record = match contender.is_program() {
+        true => of_program(asked, &order).map_err(failed)?,
+        false => {
+            let run = run::run(workload, contender, asked.workers, order.clone());
+            let run = run.map_err(|failure| failed(failure.to_string()))?;
+            Record::new(contender, workload.name, &order.parameters, run)
+        }
+    };
+    Ok(match asked.json {
+        true => record.to_line() + "\n",
+        false => described(workload, &order.parameters, &record),
+    })
+}
+
+/// Has the program of a peer run it. It may take as long as it likes, as a run in this process may.
+fn of_program(asked: &Single, order: &Order) -> Result<Record, String> {
+    child::measure(&Job {
+        workload: asked.workload.name,
+        contender: asked.on.contender(),
+        workers: asked.workers,
+        order,
+        limit: Duration::MAX,
+    })
+}
+
+/// An error for a runtime that is not on this machine, which says what to do about it.
+pub(crate) fn refuse_if_absent(contender: Contender) -> Result<(), Problem> {
+    let refused = |why| Problem::Failed(format!("{contender} is not here: {why}"));
+    contender.obstacle().map_or(Ok(()), |why| Err(refused(why)))
+}
+
+/// What a runtime is told about a workload: its defaults for this runtime, and what was set.
+pub(crate) fn order(
+    workload: &Workload,
+    contender: Contender,
+    settings: &[String],
+) -> Result<Order, Problem> {
     let mut parameters = Parameters::defaults(workload.parameters, contender.weight(workload.name));
-    for pair in &asked.settings {
+    for pair in settings {
         let refused = |error| Problem::Usage(format!("{}: {error}", workload.name));
         parameters.set(pair).map_err(refused)?;
     }
-    let order = Order {
-        parameters: parameters.clone(),
+    Ok(Order {
+        parameters,
         program: own_program()?,
-    };
-    let run = run::run(workload, contender, asked.workers, order).map_err(|failure| {
-        let sentence = format!("{} on {contender}: {failure}", workload.name);
-        Problem::Failed(sentence)
-    })?;
-    let record = Record::new(contender, workload.name, &parameters, run);
-    Ok(match asked.json {
-        true => record.to_line() + "\n",
-        false => described(workload, &parameters, &record),
     })
 }
 
@@ -73,9 +106,29 @@ fn described(workload: &Workload, parameters: &Parameters, record: &Record) -> S
         format!("{} per op", units::nanoseconds(record.cpu_ns_per_op)),
     );
     line("peak", units::bytes(record.peak_bytes as f64));
-    if let Some(bytes) = record.resident_bytes {
-        let each = bytes as f64 / record.ops as f64;
-        line("resident", format!("{} each", units::bytes(each)));
+    if record.rounds.len() > 1 {
+        let each: Vec<_> = record
+            .rounds
+            .iter()
+            .copied()
+            .map(units::nanoseconds)
+            .collect();
+        line("rounds", format!("{} per op", each.join(", ")));
+    }
+    if let Some(held) = record.held {
+        let resident = units::bytes(held.resident_bytes_per_thread);
+        line("resident", format!("{resident} for each thread"));
+        let tables = units::bytes(held.page_table_bytes_per_thread);
+        line("tables", format!("{tables} of page tables for each thread"));
+        line("mappings", held.mappings.to_string());
+    }
+    if let Some(late) = record.lateness {
+        let [half, most, last] = [late.p50_ns, late.p99_ns, late.last_ns]
+            .map(|nanoseconds| units::nanoseconds(nanoseconds as f64));
+        line(
+            "late",
+            format!("half up to {half}, 99 % up to {most}, the last {last}"),
+        );
     }
     text
 }

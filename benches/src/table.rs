@@ -1,14 +1,18 @@
-//! The comparison for people: a head, a table with the winner of each workload, and below it what
-//! does not fit into a table of times.
+//! The comparison for people: a head, a table with the winner of each workload, one of the peers if
+//! there are any, and below it what does not fit into a table of times.
 #![forbid(unsafe_code)]
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use trefoil::Model;
+use trefoil_bench::contender::Contender;
+use trefoil_bench::record::Record;
 
-use crate::comparison::{Comparison, Lane, Row};
+use crate::comparison::{Comparison, Row};
+use crate::lane::Lane;
+use crate::spread::Spread;
 use crate::units;
 use crate::verdict::Outcome;
 
@@ -16,10 +20,20 @@ use crate::verdict::Outcome;
 pub(crate) fn draw(comparison: &Comparison) -> String {
     let mut text = head(comparison);
     let failures = comparison.failures();
-    let table = table(comparison);
-    writeln!(text, "{table}\n{}", summary(&comparison.rows)).expect("a string takes everything");
-    text.extend(comparison.rows.iter().filter_map(cpu_per_request));
-    text.extend(comparison.rows.iter().filter_map(memory_per_thread));
+    let mut line = |line: &dyn Display| {
+        writeln!(text, "{line}").expect("a string takes everything");
+    };
+    line(&table_of_models(&comparison.rows));
+    if let Some(peers) = table_of_peers(&comparison.rows) {
+        line(&peers);
+    }
+    line(&summary(&comparison.rows));
+    text.extend(
+        comparison
+            .rows
+            .iter()
+            .map(|row| notes(&row.case.name(), &row.lanes)),
+    );
     text.extend(
         failures
             .iter()
@@ -37,27 +51,59 @@ machine   {} cores, {}, {}; load {:.1} before it began
 date      {}
 rounds    {rounds}, interleaved, each run in a process of its own; {elapsed} s in all
 times     of one operation, by the clock: the median, and below it the least and the most
-",
-        machine.cores, machine.cpu, machine.kernel, machine.load, comparison.date
+{}",
+        machine.cores,
+        machine.cpu,
+        machine.kernel,
+        machine.load,
+        comparison.date,
+        left_out()
     )
 }
 
-fn table(comparison: &Comparison) -> Table {
+/// A line for each runtime that is compiled in and not on this machine.
+fn left_out() -> String {
+    let line = |(contender, why)| format!("left out  {contender}: {why}\n");
+    Contender::left_out().into_iter().map(line).collect()
+}
+
+/// The models, with what is said of them.
+fn table_of_models(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(columns(comparison));
-    for row in &comparison.rows {
+    table.set_header(
+        std::iter::once("workload".into())
+            .chain(names_of(rows, Row::models))
+            .chain(["winner".into(), "the classic comparison".into()]),
+    );
+    for row in rows {
         table.add_row(cells(row));
     }
     table
 }
 
-fn columns(comparison: &Comparison) -> Vec<String> {
-    let lanes = comparison.rows.first().map_or(&[][..], |row| &row.lanes);
-    let contenders = lanes.iter().map(|lane| lane.contender.to_string());
-    std::iter::once("workload".into())
-        .chain(contenders)
-        .chain(["winner".into(), "the classic comparison".into()])
+/// The peers, in a table of their own: beside the models they would need a very wide terminal.
+/// `None`: there are none.
+fn table_of_peers(rows: &[Row]) -> Option<Table> {
+    let names = names_of(rows, Row::peers);
+    if names.is_empty() {
+        return None;
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(std::iter::once("peers".into()).chain(names));
+    for row in rows {
+        let times = row.peers().into_iter().map(time);
+        table.add_row(std::iter::once(row.case.name()).chain(times));
+    }
+    Some(table)
+}
+
+fn names_of(rows: &[Row], lanes: fn(&Row) -> Vec<&Lane>) -> Vec<String> {
+    let lanes = rows.first().map(lanes).unwrap_or_default();
+    lanes
+        .iter()
+        .map(|lane| lane.contender.to_string())
         .collect()
 }
 
@@ -72,7 +118,7 @@ fn cells(row: &Row) -> Vec<String> {
     let predicted = names(scenario.predicted());
     let prediction = format!("{predicted}\n{}", verdict.outcome.name());
     std::iter::once(format!("{}\n{}", row.case.name(), scenario.name()))
-        .chain(row.lanes.iter().map(time))
+        .chain(row.models().into_iter().map(time))
         .chain([winner, prediction])
         .collect()
 }
@@ -81,8 +127,8 @@ fn time(lane: &Lane) -> String {
     let Some(time) = lane.time() else {
         return "failed".into();
     };
-    let [median, min, max] = [time.median, time.min, time.max].map(units::nanoseconds);
-    format!("{median}\n{min} .. {max}")
+    let range = units::range(time.min, time.max, units::nanoseconds);
+    format!("{}\n{range}", units::nanoseconds(time.median))
 }
 
 fn names(models: &[Model]) -> String {
@@ -109,54 +155,89 @@ fn summary(rows: &[Row]) -> String {
     format!("verdict   {}", counts.join(", "))
 }
 
+/// What the time does not tell, in a line for each thing that somebody has told.
+pub(crate) fn notes(case: &str, lanes: &[Lane]) -> String {
+    let median = |lane: &Lane, number: fn(&Record) -> Option<f64>, written: fn(f64) -> String| {
+        let spread = lane.spread_of_some(number)?;
+        Some(format!("{} {}", lane.contender, written(spread.median)))
+    };
+    let line = |(what, number, written): &(&str, Number, Written)| {
+        let values = lanes
+            .iter()
+            .filter_map(|lane| median(lane, *number, *written));
+        let values: Vec<_> = values.collect();
+        match values.is_empty() {
+            true => String::new(),
+            false => format!("note      {case}: {what}: {}\n", values.join(", ")),
+        }
+    };
+    NOTES.iter().map(line).collect()
+}
+
+type Number = fn(&Record) -> Option<f64>;
+type Written = fn(f64) -> String;
+
+const NOTES: [(&str, Number, Written); 7] = [
+    (
+        "CPU time of the server per request",
+        server_cpu,
+        units::nanoseconds,
+    ),
+    (
+        "the first round",
+        |record| later_rounds(record).map(|(first, _)| first),
+        units::nanoseconds,
+    ),
+    (
+        "the later rounds",
+        |record| later_rounds(record).map(|(_, later)| later),
+        units::nanoseconds,
+    ),
+    (
+        "resident memory per thread",
+        |record| Some(record.held?.resident_bytes_per_thread),
+        units::bytes,
+    ),
+    (
+        "page tables per thread",
+        |record| Some(record.held?.page_table_bytes_per_thread),
+        units::bytes,
+    ),
+    (
+        "mappings",
+        |record| Some(record.held?.mappings as f64),
+        |number| format!("{number:.0}"),
+    ),
+    (
+        "lateness of the last",
+        |record| Some(record.lateness?.last_ns as f64),
+        units::nanoseconds,
+    ),
+];
+
 /// Where the client is a process of its own, the time by the clock contains its work. The
 /// server's CPU time does not.
-fn cpu_per_request(row: &Row) -> Option<String> {
-    let name = row.case.workload.name;
-    if !name.starts_with("echo") {
-        return None;
-    }
-    let cpu = |lane: &Lane| {
-        let cpu = lane.spread(|record| record.cpu_ns_per_op)?;
-        Some(format!(
-            "{} {}",
-            lane.contender,
-            units::nanoseconds(cpu.median)
-        ))
-    };
-    Some(note(row, "CPU time of the server per request", cpu))
+fn server_cpu(record: &Record) -> Option<f64> {
+    let is_server = record.workload.starts_with("echo");
+    is_server.then_some(record.cpu_ns_per_op)
 }
 
-/// Where a workload says what its threads held.
-fn memory_per_thread(row: &Row) -> Option<String> {
-    let is_told = |lane: &Lane| lane.records.iter().any(|run| run.resident_bytes.is_some());
-    if !row.lanes.iter().any(is_told) {
-        return None;
-    }
-    let memory = |lane: &Lane| {
-        let each = lane.spread(|run| run.resident_bytes.unwrap_or(0) as f64 / run.ops as f64)?;
-        Some(format!("{} {}", lane.contender, units::bytes(each.median)))
-    };
-    Some(note(row, "resident memory per thread", memory))
-}
-
-fn note(row: &Row, what: &str, of: impl Fn(&Lane) -> Option<String>) -> String {
-    let values: Vec<_> = row.lanes.iter().filter_map(of).collect();
-    format!(
-        "note      {}: {what}: {}\n",
-        row.case.name(),
-        values.join(", ")
-    )
+/// The time of an operation in the first round, and in the rounds after it, if there are any.
+fn later_rounds(record: &Record) -> Option<(f64, f64)> {
+    let (first, later) = record.rounds.split_first()?;
+    let later = Spread::of(later.iter().copied())?;
+    Some((*first, later.median))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::comparison::Case;
+    use crate::lane;
     use crate::machine::Machine;
     use std::time::Duration;
-    use trefoil_bench::contender::Contender;
-    use trefoil_bench::record::Record;
+    use trefoil_bench::contender::Peer;
+    use trefoil_bench::held::Held;
     use trefoil_bench::workloads;
 
     /// Two rounds of `ring`: green is twice as fast as hybrid, and that a lot faster than kernel.
@@ -178,27 +259,8 @@ pub(crate) mod tests {
     }
 
     fn lane(model: Model, fast: f64) -> Lane {
-        let record = |ns_per_op| Record {
-            runtime: model.name().into(),
-            workload: "ring".into(),
-            params: Default::default(),
-            workers: 1,
-            ops: 10,
-            seconds: 1.0,
-            ns_per_op,
-            cpu_seconds: 1.0,
-            cpu_ns_per_op: 1.0,
-            peak_bytes: 4096,
-            resident_bytes: None,
-        };
-        Lane {
-            contender: Contender::Model(model),
-            records: vec![
-                record(fast),
-                record(fast * if fast < 150.0 { 1.5 } else { 2.0 }),
-            ],
-            failure: None,
-        }
+        let slow = fast * if fast < 150.0 { 1.5 } else { 2.0 };
+        lane::tests::lane(Contender::Model(model), &[fast, slow])
     }
 
     #[test]
@@ -209,12 +271,32 @@ pub(crate) mod tests {
             "rounds    2",
             "fine-grained switching",
             "125 ns",
-            "100 ns .. 150 ns",
+            "100 .. 150 ns",
             "green, hybrid",
             "verdict   1 as predicted",
         ] {
             assert!(text.contains(part), "{part} is missing:\n{text}");
         }
+    }
+
+    #[test]
+    fn peers_have_a_table_of_their_own() {
+        let mut comparison = comparison();
+        assert!(table_of_peers(&comparison.rows).is_none());
+        let models = table_of_models(&comparison.rows).to_string();
+        let peers = Peer::ALL.map(|peer| lane::tests::lane(Contender::Peer(peer), &[5e5, 6e5]));
+        comparison.rows[0].lanes.extend(peers);
+        assert_eq!(table_of_models(&comparison.rows).to_string(), models);
+        let peers = table_of_peers(&comparison.rows).unwrap().to_string();
+        assert!(
+            peers.contains("go") && peers.contains("500 .. 600 µs"),
+            "{peers}"
+        );
+        assert!(
+            peers.lines().all(|line| line.chars().count() <= 100),
+            "{peers}"
+        );
+        assert!(draw(&comparison).contains(&peers));
     }
 
     #[test]
@@ -242,12 +324,42 @@ pub(crate) mod tests {
     fn notes_tell_what_the_times_do_not() {
         let mut comparison = comparison();
         comparison.rows[0].case.workload = workloads::find("echo").unwrap();
-        comparison.rows[0].lanes[1].records[0].resident_bytes = Some(81_920);
+        let held = |each: u64| Held {
+            resident_bytes: 10 * each,
+            resident_bytes_per_thread: each as f64,
+            page_table_bytes_per_thread: 8.0,
+            mappings: 70,
+        };
+        for lane in &mut comparison.rows[0].lanes {
+            for record in &mut lane.records {
+                record.workload = "echo".into();
+            }
+        }
+        for (record, each) in comparison.rows[0].lanes[1]
+            .records
+            .iter_mut()
+            .zip([2048, 6144])
+        {
+            record.held = Some(held(each));
+        }
         let text = draw(&comparison);
         assert!(
             text.contains("CPU time of the server per request: kernel 1.00 ns"),
             "{text}"
         );
-        assert!(text.contains("green 4.00 KiB"), "{text}");
+        assert!(text.contains("per thread: green 4.00 KiB\n"), "{text}");
+        assert!(text.contains("mappings: green 70\n"), "{text}");
+        assert!(!text.contains("round: "), "{text}");
+    }
+
+    #[test]
+    fn the_first_round_is_told_apart_from_the_later_ones() {
+        let mut comparison = comparison();
+        for record in &mut comparison.rows[0].lanes[1].records {
+            record.rounds = vec![90.0, 20.0, 30.0];
+        }
+        let text = draw(&comparison);
+        assert!(text.contains("the first round: green 90.0 ns\n"), "{text}");
+        assert!(text.contains("the later rounds: green 25.0 ns\n"), "{text}");
     }
 }

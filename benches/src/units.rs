@@ -16,6 +16,15 @@ pub(crate) fn bytes(value: f64) -> String {
     scaled(value, 1024.0, &["B", "KiB", "MiB", "GiB"])
 }
 
+/// From the least to the most, both as `written` writes them. A unit that they share is written once.
+pub(crate) fn range(min: f64, max: f64, written: impl Fn(f64) -> String) -> String {
+    let (min, max) = (written(min), written(max));
+    match (min.split_once(' '), max.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} .. {max}"),
+        _ => format!("{min} .. {max}"),
+    }
+}
+
 /// Takes the largest unit in which the value is not below 1.
 fn scaled(value: f64, step: f64, units: &[&str]) -> String {
     let mut value = value;
@@ -36,6 +45,13 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_unit_that_is_shared_is_written_once() {
+        assert_eq!(range(1.5, 20.0, nanoseconds), "1.50 .. 20.0 ns");
+        assert_eq!(range(1.5, 2000.0, nanoseconds), "1.50 ns .. 2.00 µs");
+        assert_eq!(range(1.5, 2.5, |ratio| format!("{ratio:.1}")), "1.5 .. 2.5");
+    }
 
     #[test]
     fn three_digits_count() {

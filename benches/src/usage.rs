@@ -1,6 +1,7 @@
 //! What the kernel says this process has used: CPU time and memory.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 /// The CPU time of this process so far, of all its threads, in the kernel and outside. It does
@@ -42,22 +43,51 @@ fn duration(time: libc::timeval) -> Duration {
     seconds + Duration::from_micros(time.tv_usec.unsigned_abs())
 }
 
-/// The bytes of memory that this process holds at the moment, without what has not been touched.
-/// 0 where `/proc` is not mounted.
+/// What this process holds at one moment. All of it is 0 where `/proc` is not mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes of memory, without what has not been touched.
+    pub resident: u64,
+    /// Bytes of page tables, which the kernel holds for it beside that.
+    pub page_tables: u64,
+    /// Mappings of memory. The kernel has a limit on their number, `vm.max_map_count`.
+    pub mappings: u64,
+}
+
+/// Looks at what this process holds. That takes the longer, the more mappings there are.
 #[must_use]
-pub fn resident() -> u64 {
-    bytes_of("VmRSS:")
+pub fn footprint() -> Footprint {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    Footprint {
+        resident: bytes_in(&status, "VmRSS:").unwrap_or(0),
+        page_tables: bytes_in(&status, "VmPTE:").unwrap_or(0),
+        mappings: File::open("/proc/self/maps").map_or(0, lines),
+    }
+}
+
+/// Counts lines, a piece at a time: the text of all mappings can be megabytes.
+fn lines(mut text: impl Read) -> u64 {
+    let mut piece = [0; 4096];
+    let mut lines = 0;
+    loop {
+        match text.read(&mut piece) {
+            Ok(0) => return lines,
+            Ok(count) => lines += newlines(&piece[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return lines,
+        }
+    }
+}
+
+fn newlines(text: &[u8]) -> u64 {
+    text.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
 /// The most bytes of memory that this process has held so far. 0 where `/proc` is not mounted.
 #[must_use]
 pub fn peak() -> u64 {
-    bytes_of("VmHWM:")
-}
-
-fn bytes_of(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    bytes_in(&status, name).unwrap_or(0)
+    bytes_in(&status, "VmHWM:").unwrap_or(0)
 }
 
 /// Reads the line `VmRSS:      1234 kB`.
@@ -91,10 +121,20 @@ mod tests {
 
     #[test]
     fn touched_memory_is_resident() {
-        let before = resident();
+        let before = footprint();
         let bytes = std::hint::black_box(vec![1_u8; 64 << 20]);
-        assert!(resident() >= before + (32 << 20));
-        assert!(peak() >= before + (32 << 20));
+        let after = footprint();
+        assert!(after.resident >= before.resident + (32 << 20));
+        assert!(after.page_tables > before.page_tables);
+        assert!(peak() >= before.resident + (32 << 20));
         drop(bytes);
+    }
+
+    #[test]
+    fn mappings_are_lines() {
+        assert!(footprint().mappings > 3);
+        assert_eq!(lines(&b""[..]), 0);
+        let long = "7f00-7f01 rw-p\n".repeat(1000);
+        assert_eq!(lines(long.as_bytes()), 1000);
     }
 }

@@ -5,13 +5,14 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use trefoil_bench::contender::Contender;
+use trefoil_bench::peers;
 use trefoil_bench::workloads;
 
 /// Sizes that take no time.
 const TINY: &[(&str, &[&str])] = &[
     ("spawn_join", &["threads=50"]),
     ("spawn_batch", &["threads=50"]),
-    ("yield", &["threads=3", "rounds=50"]),
+    ("yield", &["threads=3", "yields=150"]),
     ("ping_pong", &["rounds=50"]),
     ("ring", &["threads=10", "rounds=10"]),
     ("primes", &["limit=2000"]),
@@ -22,12 +23,24 @@ const TINY: &[(&str, &[&str])] = &[
         &["connections=4", "requests=10", "work=100"],
     ),
     ("blocking", &["calls=4", "rounds=2", "milliseconds=1"]),
-    ("parked", &["threads=50"]),
+    ("parked", &["threads=50", "rounds=2"]),
+    ("sleepers", &["threads=50", "milliseconds=20"]),
 ];
 
 fn bench(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_trefoil-bench");
     let output = Command::new(program).args(arguments).output();
+    output.expect("the program can be started")
+}
+
+/// As [`bench`], on a machine without Go.
+fn bench_without_go(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_trefoil-bench");
+    let mut command = Command::new(program);
+    let output = command
+        .args(arguments)
+        .env("TREFOIL_GO", "/no/such/go")
+        .output();
     output.expect("the program can be started")
 }
 
@@ -128,7 +141,7 @@ fn what_there_is_not_is_refused_with_exit_code_2() {
             "1 to 1024",
         ),
         (
-            &["run", "fib", "--runtime", "go"],
+            &["run", "fib", "--runtime", "erlang"],
             "kernel, green and hybrid",
         ),
         (&["--rounds", "0"], "--rounds"),
@@ -139,6 +152,86 @@ fn what_there_is_not_is_refused_with_exit_code_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
         assert_eq!(stdout(&output), "");
+    }
+}
+
+/// Go is left out where nobody asks for it, and an error where somebody does.
+#[test]
+fn without_go_the_others_are_compared() {
+    let results = env!("CARGO_TARGET_TMPDIR").to_string() + "/without_go.json";
+    let compare = ["--only", "blocking", "--rounds", "1", "--output", &results];
+    let output = bench_without_go(&compare);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let told = stdout(&output)
+        .lines()
+        .filter(|line| line.starts_with("left out  go: "));
+    assert_eq!(told.count(), usize::from(peers::COMPILED_IN));
+    let results = std::fs::read_to_string(results).unwrap();
+    let results: Value = serde_json::from_str(&results).unwrap();
+    let runtimes = results["workloads"][0]["runtimes"].as_array().unwrap();
+    assert!(runtimes.len() >= 3 && runtimes.iter().all(|runtime| runtime["name"] != "go"));
+}
+
+#[test]
+fn go_by_name_is_an_error_that_says_what_to_install() {
+    let by_name: [&[&str]; 2] = [
+        &["run", "fib", "--runtime", "go"],
+        &["compare", "fib", "--runtimes", "green,go"],
+    ];
+    let (code, sentence) = match peers::COMPILED_IN {
+        true => (1, "https://go.dev/dl"),
+        false => (2, "--features peers"),
+    };
+    for arguments in by_name {
+        let output = bench_without_go(arguments);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+/// The ratios are those of the same round, and the parameters reach every runtime.
+#[test]
+fn chosen_runtimes_are_compared_with_the_first() {
+    let available = Contender::available();
+    let names: Vec<_> = available.iter().map(|contender| contender.name()).collect();
+    let names = names.join(",");
+    let compare = ["compare", "parked", "--runtimes", &names, "--rounds", "2"];
+    let more = [
+        "--workers=2",
+        "--set=threads=40",
+        "--set=rounds=3",
+        "--json",
+    ];
+    let output = bench(&[&compare[..], &more[..]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let json: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(json["first"], available[0].name());
+    let runtimes = json["runtimes"].as_array().unwrap();
+    assert_eq!(runtimes.len(), available.len());
+    assert_eq!(runtimes[0]["ratios"], serde_json::json!([1.0, 1.0]));
+    for runtime in runtimes {
+        assert_eq!(runtime["runs"].as_array().unwrap().len(), 2);
+        for round in [0, 1] {
+            let (run, first) = (&runtime["runs"][round], &runtimes[0]["runs"][round]);
+            assert_eq!(run["params"]["threads"], 40);
+            assert_eq!(run["rounds"].as_array().unwrap().len(), 3);
+            assert!(run["mappings"].as_u64().unwrap() > 0);
+            let time = |run: &Value| run["ns_per_op"].as_f64().unwrap();
+            // JSON is read back within the last digit.
+            let ratio = runtime["ratios"][round].as_f64().unwrap();
+            assert!((ratio * time(first) / time(run) - 1.0).abs() < 1e-9);
+        }
+    }
+}
+
+/// Each thread slept long enough, and the record tells how late it was.
+#[test]
+fn sleepers_tell_how_late_they_were() {
+    for contender in Contender::available() {
+        let record = run("sleepers", contender, &[]);
+        let late = |rank| record["lateness"][rank].as_u64().unwrap();
+        assert!(late("p50_ns") <= late("p99_ns") && late("p99_ns") <= late("last_ns"));
     }
 }
 

@@ -20,10 +20,12 @@ pub mod blocking;
 pub mod echo;
 pub mod echo_compute;
 pub mod fib;
+mod gate;
 pub mod parked;
 pub mod ping_pong;
 pub mod primes;
 pub mod ring;
+pub mod sleepers;
 pub mod spawn_batch;
 pub mod spawn_join;
 pub mod yield_now;
@@ -48,7 +50,7 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 11] = [
+pub static ALL: [&Workload; 12] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &yield_now::WORKLOAD,
@@ -60,6 +62,7 @@ pub static ALL: [&Workload; 11] = [
     &echo_compute::WORKLOAD,
     &blocking::WORKLOAD,
     &parked::WORKLOAD,
+    &sleepers::WORKLOAD,
 ];
 
 /// The workload of this name.

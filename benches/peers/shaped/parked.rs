@@ -2,71 +2,54 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::gate::Gate;
 use super::{StdShaped, sum};
 use crate::failure::Failure;
+use crate::held::Held;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
-use crate::usage;
+use crate::usage::{self, Footprint};
+use crate::workloads::parked::stack_size;
 use crate::workloads::spawn_join;
 
-/// Where the threads of `parked` wait, as in that workload.
-struct Gate<L: StdShaped> {
-    threads: u64,
-    arrived: AtomicU64,
-    open: AtomicBool,
-    keeper: L::Thread,
-}
-
-impl<L: StdShaped> Gate<L> {
-    fn pass(&self) {
-        // Release: pairs with `wait_for_all`.
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            L::unpark(&self.keeper);
-        }
-        // Acquire: pairs with the store in `parked`.
-        while !self.open.load(Ordering::Acquire) {
-            L::park();
-        }
-    }
-
-    fn wait_for_all(&self) {
-        // Acquire: pairs with `pass`.
-        while self.arrived.load(Ordering::Acquire) < self.threads {
-            L::park();
-        }
-    }
-}
-
 pub(super) fn parked<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
-    let threads = order.get("threads");
-    let gate = Arc::new(Gate::<L> {
-        threads,
-        arrived: AtomicU64::new(0),
-        open: AtomicBool::new(false),
-        keeper: L::current(),
-    });
-    let before = usage::resident();
-    let watch = Stopwatch::start();
-    let arrive = |number| {
-        let gate = Arc::clone(&gate);
-        L::spawn(move || {
-            gate.pass();
-            number
-        })
-    };
-    let handles: Vec<_> = (0..threads).map(arrive).collect();
-    gate.wait_for_all();
-    let resident = usage::resident().saturating_sub(before);
-    // Release: pairs with `Gate::pass`.
-    gate.open.store(true, Ordering::Release);
-    handles.iter().for_each(L::unpark_handle);
-    let sum = sum::<L>(handles)?;
-    let measurement = watch.stop(threads);
-    spawn_join::check(threads, sum)?;
+    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
+    let before = usage::footprint();
+    let mut held = None;
+    let mut watch = Stopwatch::start();
+    for _ in 0..rounds {
+        held = Some(Held::most(held, round::<L>(order, before, &mut watch)?));
+        watch.round();
+    }
+    let measurement = watch.stop(threads * rounds);
     Ok(Measurement {
-        resident: Some(resident),
+        held,
         ..measurement
     })
+}
+
+fn round<L: StdShaped>(
+    order: &Order,
+    before: Footprint,
+    watch: &mut Stopwatch,
+) -> Result<Held, Failure> {
+    let threads = order.get("threads");
+    let stack = stack_size(order);
+    let gate = Gate::<L>::new(threads);
+    let arrive = |number| {
+        let gate = Arc::clone(&gate);
+        let started = L::start(stack, move || {
+            gate.pass();
+            number
+        });
+        started.map_err(Failure::io("start a thread"))
+    };
+    let handles: Result<Vec<_>, Failure> = (0..threads).map(arrive).collect();
+    let handles = handles?;
+    gate.wait_for_all();
+    let held = watch.aside(|| Held::since(before, threads));
+    gate.open(&handles);
+    spawn_join::check(threads, sum::<L>(handles)?)?;
+    Ok(held)
 }

@@ -1,47 +1,35 @@
-//! `parked`, for tasks.
+//! `parked`, for tasks. They have no stacks, so `stack` says nothing to them.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{Notify, Semaphore};
-
+use super::gate::Gate;
 use super::{Outcome, sum};
+use crate::failure::Failure;
+use crate::held::Held;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
-use crate::usage;
+use crate::usage::{self, Footprint};
 use crate::workloads::spawn_join;
 
-/// Where the tasks of `parked` wait: for a permit each, of which there are none at first.
-struct Gate {
-    threads: u64,
-    arrived: AtomicU64,
-    all: Notify,
-    permits: Semaphore,
-}
-
-impl Gate {
-    async fn pass(&self) {
-        // The notification orders what comes after it.
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            self.all.notify_one();
-        }
-        // It is never closed.
-        let permit = self.permits.acquire().await;
-        permit.expect("the gate stands").forget();
-    }
-}
-
 pub(super) async fn parked(order: &Order) -> Outcome {
-    let threads = order.get("threads");
-    let gate = Arc::new(Gate {
-        threads,
-        arrived: AtomicU64::new(0),
-        all: Notify::new(),
-        permits: Semaphore::new(0),
-    });
-    let before = usage::resident();
-    let watch = Stopwatch::start();
+    let (threads, rounds) = (order.get("threads"), order.get("rounds"));
+    let before = usage::footprint();
+    let mut held = None;
+    let mut watch = Stopwatch::start();
+    for _ in 0..rounds {
+        held = Some(Held::most(held, round(threads, before, &mut watch).await?));
+        watch.round();
+    }
+    let measurement = watch.stop(threads * rounds);
+    Ok(Measurement {
+        held,
+        ..measurement
+    })
+}
+
+async fn round(threads: u64, before: Footprint, watch: &mut Stopwatch) -> Result<Held, Failure> {
+    let gate = Gate::new(threads);
     let arrive = |number| {
         let gate = Arc::clone(&gate);
         tokio::spawn(async move {
@@ -50,14 +38,9 @@ pub(super) async fn parked(order: &Order) -> Outcome {
         })
     };
     let handles = (0..threads).map(arrive).collect();
-    gate.all.notified().await;
-    let resident = usage::resident().saturating_sub(before);
-    gate.permits.add_permits(threads as usize);
-    let sum = sum(handles).await?;
-    let measurement = watch.stop(threads);
-    spawn_join::check(threads, sum)?;
-    Ok(Measurement {
-        resident: Some(resident),
-        ..measurement
-    })
+    gate.wait_for_all().await;
+    let held = watch.aside(|| Held::since(before, threads));
+    gate.open();
+    spawn_join::check(threads, sum(handles).await?)?;
+    Ok(held)
 }

@@ -1,0 +1,3 @@
+module trefoil-bench-go
+
+go 1.25

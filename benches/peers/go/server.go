@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// plan is what the client sends, how often, and what it must get: see benches/src/client.rs.
+type plan struct{ connections, requests, size, work uint64 }
+
+// echo sends back what arrives on many loopback connections, a goroutine each.
+func echo(order order) (measurement, error) {
+	return serve(order, plan{order.get("connections"), order.get("requests"), order.get("size"), 0})
+}
+
+// echoCompute computes something for each request.
+func echoCompute(order order) (measurement, error) {
+	connections, requests := order.get("connections"), order.get("requests")
+	return serve(order, plan{connections, requests, order.get("size"), order.get("work")})
+}
+
+// served is what became of one connection.
+type served struct {
+	requests uint64
+	err      error
+}
+
+func serve(order order, plan plan) (measurement, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return measurement{}, err
+	}
+	accepted := make(chan error, 1)
+	ended := make(chan served, plan.connections)
+	go func() { accepted <- accept(listener, plan, ended) }()
+	load, err := startLoad(order.client, listener.Addr().String(), plan)
+	if err != nil {
+		return measurement{}, err
+	}
+	defer load.end()
+	if err := load.connected(); err != nil {
+		return measurement{}, err
+	}
+	if err := <-accepted; err != nil {
+		return measurement{}, err
+	}
+
+	watch := newStopwatch()
+	answered, elapsed, err := load.run()
+	if err != nil {
+		return measurement{}, err
+	}
+	measured := watch.stopAfter(answered, elapsed)
+
+	// The client hangs up, and the handlers end.
+	load.end()
+	return measured, check(plan, answered, ended)
+}
+
+// accept starts a goroutine for each connection. Go's streams send each write at once by default.
+func accept(listener net.Listener, plan plan, ended chan<- served) error {
+	for range plan.connections {
+		stream, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			requests, err := answerAll(stream, plan)
+			ended <- served{requests, err}
+		}()
+	}
+	return nil
+}
+
+// answerAll answers one connection until the client hangs up.
+func answerAll(stream net.Conn, plan plan) (uint64, error) {
+	defer stream.Close()
+	request := make([]byte, plan.size)
+	var answer [8]byte
+	var requests uint64
+	for {
+		_, err := io.ReadFull(stream, request)
+		if errors.Is(err, io.EOF) {
+			return requests, nil
+		}
+		if err != nil {
+			return requests, err
+		}
+		reply := request
+		if plan.work > 0 {
+			putDigest(&answer, digest(request, plan.work))
+			reply = answer[:]
+		}
+		if _, err := stream.Write(reply); err != nil {
+			return requests, err
+		}
+		requests++
+	}
+}
+
+// check: server and client have counted as many requests as were planned.
+func check(plan plan, answered uint64, ended <-chan served) error {
+	var requests uint64
+	for range plan.connections {
+		served := <-ended
+		if served.err != nil {
+			return fmt.Errorf("cannot answer: %w", served.err)
+		}
+		requests += served.requests
+	}
+	planned := plan.connections * plan.requests
+	if err := unlessEqual("the number of requests served", planned, requests); err != nil {
+		return err
+	}
+	return unlessEqual("the number of right answers", planned, answered)
+}
+
+// digest mixes the request's bytes together, then the result with itself: see
+// benches/workloads/echo_compute.rs.
+func digest(request []byte, work uint64) uint64 {
+	state := uint64(0x9e37_79b9_7f4a_7c15)
+	for _, b := range request {
+		state = mix(state ^ uint64(b))
+	}
+	for round := range work {
+		state = mix(state ^ round)
+	}
+	return state
+}
+
+func mix(state uint64) uint64 {
+	state ^= state >> 32
+	state *= 0xd6e8_feb8_6659_fd93
+	return state ^ (state >> 29)
+}
+
+func putDigest(answer *[8]byte, digest uint64) {
+	for place := range answer {
+		answer[place] = byte(digest >> (8 * place))
+	}
+}
+
+// load is the client process. What the two say to each other is in benches/src/load.rs.
+type load struct {
+	process *exec.Cmd
+	input   io.Writer
+	output  *bufio.Reader
+}
+
+func startLoad(program, address string, plan plan) (*load, error) {
+	number := func(value uint64) string { return strconv.FormatUint(value, 10) }
+	process := exec.Command(program, "client",
+		"--address", address,
+		"--connections", number(plan.connections),
+		"--requests", number(plan.requests),
+		"--size", number(plan.size),
+		"--work", number(plan.work))
+	process.Stderr = os.Stderr
+	input, err := process.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	output, err := process.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := process.Start(); err != nil {
+		return nil, fmt.Errorf("cannot start the client process: %w", err)
+	}
+	return &load{process, input, bufio.NewReader(output)}, nil
+}
+
+// connected waits until the client has made all its connections.
+func (l *load) connected() error {
+	line, err := l.line()
+	if err == nil && line != "connected" {
+		err = fmt.Errorf("the client failed: %s", line)
+	}
+	return err
+}
+
+// run lets the client send its requests, and waits until all are answered.
+func (l *load) run() (uint64, time.Duration, error) {
+	if _, err := io.WriteString(l.input, "go\n"); err != nil {
+		return 0, 0, fmt.Errorf("cannot tell the client to begin: %w", err)
+	}
+	line, err := l.line()
+	if err != nil {
+		return 0, 0, err
+	}
+	var requests, nanoseconds uint64
+	if _, err := fmt.Sscanf(line, "answered %d %d", &requests, &nanoseconds); err != nil {
+		return 0, 0, fmt.Errorf("the client failed: %s", line)
+	}
+	return requests, time.Duration(nanoseconds), nil
+}
+
+func (l *load) line() (string, error) {
+	line, err := l.output.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("the client failed: it ended without a word")
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// end ends the process. One that has answered has nothing left to do; a second time does nothing.
+func (l *load) end() {
+	_ = l.process.Process.Kill()
+	_ = l.process.Wait()
+}

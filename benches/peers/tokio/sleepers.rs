@@ -1,0 +1,37 @@
+//! `sleepers`, for tasks.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::gate::Gate;
+use super::{Outcome, joined};
+use crate::lateness::late_by;
+use crate::measurement::Stopwatch;
+use crate::order::Order;
+use crate::usage;
+use crate::workloads::sleepers::{duration, finish, held};
+
+pub(super) async fn sleepers(order: &Order) -> Outcome {
+    let (threads, duration) = (order.get("threads"), duration(order));
+    let gate = Gate::new(threads);
+    let before = usage::footprint();
+    let watch = Stopwatch::start();
+    let sleep = |_| {
+        let gate = Arc::clone(&gate);
+        tokio::spawn(async move {
+            let start = Instant::now();
+            gate.arrive();
+            tokio::time::sleep(duration).await;
+            late_by(start, duration)
+        })
+    };
+    let handles: Vec<_> = (0..threads).map(sleep).collect();
+    gate.wait_for_all().await;
+    let held = held(&watch, duration, before, threads);
+    let mut late = Vec::with_capacity(handles.len());
+    for handle in handles {
+        late.push(joined(handle).await?);
+    }
+    finish(watch, duration, threads, late, held)
+}
