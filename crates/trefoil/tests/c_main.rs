@@ -63,6 +63,7 @@ fn are_reported() {
         }
         let usual = match model {
             Model::Kernel => "2 MiB",
+            Model::Green | Model::Hybrid if cfg!(debug_assertions) => "1 MiB",
             Model::Green | Model::Hybrid => "256 KiB",
         };
         assert_told(model, "thread", &format!("'deep' ({model}, {usual} stack)"));
