@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pool::StackPool;
+use crate::prefetch::prefetch;
 use crate::size::Class;
 use crate::stack::Stack;
 
@@ -18,6 +19,10 @@ use crate::stack::Stack;
 const BATCH: usize = 32;
 /// and how many it keeps at most.
 const MOST_RESERVED: usize = 128;
+
+/// What a thread that starts writes to first, below the end of its stack: the fiber's record, and
+/// its first frames.
+const TOP: usize = 256;
 
 /// A cache of stacks of one size, for one worker, over an [`Arc`] of a [`StackPool`].
 ///
@@ -111,6 +116,9 @@ impl LocalStacks {
         if size == self.size
             && let Some(stack) = self.stacks.pop()
         {
+            if let Some(next) = self.stacks.last() {
+                prefetch(next.top().as_ptr().wrapping_sub(TOP), TOP / 64);
+            }
             return Ok(stack);
         }
         self.get_slow(size)

@@ -136,6 +136,7 @@ impl Worker {
                 let thread = thread.start_here(home, owner);
                 thread.equip(stack);
                 self.started.set(self.started.get() + 1);
+                self.ready.make_room(self.started.get());
                 self.run(thread);
             }
             Err(refused) => {

@@ -8,7 +8,7 @@
 //! | `id`, `model`, `name`, `stack_size`, `vtable` | anybody; they never change             |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `next_ready`, `context`, `unwinding`, `raised`, `ever_raised`, `is_main`, `concluded`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `is_main`, `concluded`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -88,36 +88,44 @@ pub(crate) struct Traits {
     pub(crate) scope: Option<Arc<ScopeData>>,
 }
 
+/// In the order in which a thread's turn touches them: a thread that waits among many thousand
+/// others is in no cache, and each line costs up to 100 ns.
+#[repr(C)]
 pub(crate) struct Header {
-    refs: AtomicUsize,
-    pub(crate) vtable: &'static VTable,
+    // A wake-up, and the begin of a turn.
     pub(crate) state: State,
     pub(crate) token: Token,
-    pub(crate) cancel: AtomicBool,
-    pub(crate) model: Model,
+    owner: AtomicUsize,
+    refs: AtomicUsize,
+    /// The fiber, from the start to the end.
+    #[cfg(feature = "fibers")]
+    pub(crate) context: Cell<*mut ()>,
+    /// Where its stack ended, about, when it left it last. For the cache only.
+    #[cfg(feature = "fibers")]
+    pub(crate) depth: Cell<*const u8>,
     /// What `unwinding.rs` knows of it while its stack is left.
     pub(crate) unwinding: Cell<Suspended>,
+    pub(crate) cancel: AtomicBool,
     /// Its cancellation was raised, and it has not been seen going on since.
     pub(crate) raised: Cell<bool>,
     /// Its cancellation was raised at some time.
     pub(crate) ever_raised: Cell<bool>,
     /// It is the first thread of a `run`.
     pub(crate) is_main: Cell<bool>,
-    pub(crate) stage: Cell<Stage>,
-    pub(crate) id: ThreadId,
-    pub(crate) traits: Traits,
-    pub(crate) join: JoinWord,
-    pub(crate) waiting: WaitingNote,
-    home: UnsafeCell<Option<Arc<dyn Runtime>>>,
-    owner: AtomicUsize,
-    pub(crate) next_ready: Cell<Option<NonNull<Header>>>,
     /// It has run its closure, and told whoever waits for its end.
     pub(crate) concluded: Cell<bool>,
-    /// The fiber, from the start to the end.
-    #[cfg(feature = "fibers")]
-    pub(crate) context: Cell<*mut ()>,
+    pub(crate) stage: Cell<Stage>,
+    pub(crate) model: Model,
+    // A wait, and the end.
+    pub(crate) waiting: WaitingNote,
+    home: UnsafeCell<Option<Arc<dyn Runtime>>>,
+    pub(crate) join: JoinWord,
+    pub(crate) vtable: &'static VTable,
     pub(crate) mail_link: Link<Addressee>,
     pub(crate) listed: Listed,
+    // The rest.
+    pub(crate) id: ThreadId,
+    pub(crate) traits: Traits,
     /// What interrupts the poll of a kernel thread that waits for a descriptor.
     pub(crate) alarm: Spin<Option<Arc<OwnedFd>>>,
 }
@@ -148,10 +156,11 @@ impl Header {
             waiting: WaitingNote::new(),
             home: UnsafeCell::new(None),
             owner: AtomicUsize::new(0),
-            next_ready: Cell::new(None),
             concluded: Cell::new(false),
             #[cfg(feature = "fibers")]
             context: Cell::new(core::ptr::null_mut()),
+            #[cfg(feature = "fibers")]
+            depth: Cell::new(core::ptr::null()),
             mail_link: Link::new(),
             listed: Listed::new(),
             alarm: Spin::new(None),

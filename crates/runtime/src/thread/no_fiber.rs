@@ -1,6 +1,8 @@
 //! In place of `fiber.rs`, where no runtime of fibers is compiled in.
 //! The functions are unsafe because those are; these here demand nothing.
 
+use core::ptr::NonNull;
+
 use super::header::Header;
 use crate::overflow::Limit;
 
@@ -23,3 +25,9 @@ pub(crate) unsafe fn yield_now(_: &Header) -> bool {
 pub(crate) fn limit(_: &Header) -> Option<Limit> {
     None
 }
+
+#[inline(always)]
+pub(crate) fn prefetch_header(_: NonNull<Header>) {}
+
+#[inline(always)]
+pub(crate) fn prefetch_stack(_: &Header) {}
