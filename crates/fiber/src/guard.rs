@@ -79,6 +79,23 @@ pub(crate) unsafe fn install(pages: &[NonNull<u8>]) -> io::Result<()> {
     Ok(())
 }
 
+/// Looks whether new memory is locked, by mlockall(2): then no guard is installed any more.
+///
+/// # Safety
+///
+/// `page` is the start of a page of a private anonymous mapping that nobody uses.
+pub(crate) unsafe fn look_at(page: NonNull<u8>) {
+    if method() == Method::Install {
+        // Refused for locked memory, as the guard would be, and without page tables otherwise.
+        // SAFETY: nobody has anything in this page, says the caller.
+        let refused =
+            unsafe { libc::madvise(page.as_ptr().cast(), page_size(), libc::MADV_DONTNEED) };
+        if refused != 0 {
+            give_up_installing();
+        }
+    }
+}
+
 /// From now on the second method, whose stacks are counted.
 fn give_up_installing() {
     METHOD.store(Method::Protect as u8, Ordering::Relaxed);

@@ -1,14 +1,31 @@
 //! Mappings: address space for slabs, asked of the kernel and given back.
 
+use std::ffi::c_int;
 use std::io;
 use std::ptr::{self, NonNull};
 
 use crate::quota;
 
+/// How much address space is left to the rest of the process, in bytes: were stacks to take the last
+/// of it, the next `malloc` would fail, and with it the process.
+const ROOM: usize = 16 * 1024 * 1024;
+
 /// Maps `bytes` of fresh memory for stacks, without reserving any of it.
 pub(crate) fn map(bytes: usize) -> io::Result<NonNull<u8>> {
+    map_as(bytes, libc::PROT_READ | libc::PROT_WRITE)
+}
+
+/// An error if there is little address space left.
+pub(crate) fn leave_room() -> io::Result<()> {
+    // Without access: where memory is locked, it would be filled at once.
+    let room = map_as(ROOM, libc::PROT_NONE)?;
+    // SAFETY: it was mapped just now, and nobody uses it.
+    unsafe { unmap(room, ROOM) };
+    Ok(())
+}
+
+fn map_as(bytes: usize, access: c_int) -> io::Result<NonNull<u8>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-    let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
     let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, access, flags, -1, 0) };
     if memory == libc::MAP_FAILED {

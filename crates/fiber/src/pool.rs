@@ -299,10 +299,27 @@ impl StackPool {
     }
 
     fn grow(&self, shelf: &mut Shelf, class: Class, slots: u16) -> io::Result<()> {
-        shelf.add(Slab::map(class, slots)?);
+        let slab = match Slab::map(class, slots) {
+            // Free stacks of other sizes may hold what is wanted.
+            Err(_) if self.clear(class) => Slab::map(class, slots)?,
+            mapped => mapped?,
+        };
+        shelf.add(slab);
         // It may turn out that nobody needs it.
         self.disturb();
         Ok(())
+    }
+
+    /// Unmaps what is free of all classes but one, whose lock the caller holds. `false`: nothing.
+    fn clear(&self, wanted: Class) -> bool {
+        let others = Class::all().filter(|&class| class != wanted);
+        let cleared = others.map(|class| {
+            // Whoever holds that lock may be about to ask for ours.
+            let shelf = self.shelves[class.index()].try_lock();
+            let gone = shelf.map_or_else(|_| Vec::new(), |mut shelf| shelf.start_clearing());
+            gone.len()
+        });
+        cleared.sum::<usize>() != 0
     }
 
     // ----- guard pages

@@ -21,10 +21,11 @@
 //!   say a spawn, and no thread that was spawned.
 //! * *Memory goes back when it is not needed.* What is dirty and was not touched for a period is
 //!   *cold*. It is cleaned portion by portion, down to a watermark; a slab that has nothing but
-//!   clean slots for a period is unmapped.
+//!   clean slots for a period is unmapped. Where the kernel refuses a slab, all slabs of other
+//!   classes whose slots are free are unmapped at once.
 //!
 //! What this does not do: map, guard or give back memory. It is bookkeeping under the pool's lock,
-//! in constant time but for `start_period`.
+//! in constant time but for `start_period` and `start_clearing`.
 
 #![forbid(unsafe_code)]
 
@@ -256,10 +257,50 @@ impl Shelf {
             }
         }
         if self.mapped() != left {
-            let slabs = &self.slabs;
-            self.cool.retain(|&slab| slabs[slab as usize].is_some());
+            self.forget_removed();
         }
         gone
+    }
+
+    /// Gives all slabs whose slots are free and not promised, also those that have memory: the
+    /// kernel has no room for a slab of another class.
+    pub(crate) fn start_clearing(&mut self) -> Vec<Slab> {
+        let dirty = self.dirty_by_slab();
+        let mut gone = Vec::new();
+        for (number, dirty) in dirty.into_iter().enumerate() {
+            let Some(entry) = &self.slabs[number] else {
+                continue;
+            };
+            let free = usize::from(entry.used) == dirty;
+            if free && self.spare() >= usize::from(entry.slab.slots()) {
+                gone.push(self.remove(number));
+            }
+        }
+        if !gone.is_empty() {
+            self.forget_removed();
+        }
+        gone
+    }
+
+    /// How many dirty free slots each slab has.
+    fn dirty_by_slab(&self) -> Vec<usize> {
+        let mut dirty = vec![0; self.slabs.len()];
+        for slot in &self.dirty {
+            dirty[slot.slab as usize] += 1;
+        }
+        dirty
+    }
+
+    /// Slabs have gone: no list names them any more.
+    fn forget_removed(&mut self) {
+        let slabs = &self.slabs;
+        self.cool.retain(|&slab| slabs[slab as usize].is_some());
+        let dirty = self.dirty.len();
+        self.dirty
+            .retain(|slot| slabs[slot.slab as usize].is_some());
+        let fewer = dirty - self.dirty.len();
+        self.fewest = self.fewest.saturating_sub(fewer);
+        self.cold = self.cold.saturating_sub(fewer);
     }
 
     fn remove(&mut self, number: usize) -> Slab {
@@ -380,10 +421,7 @@ impl Entry {
 impl Drop for Shelf {
     /// Unmaps the slabs whose slots are all back. The others stay for ever (Rule 3).
     fn drop(&mut self) {
-        let mut back = vec![0_usize; self.slabs.len()];
-        for slot in &self.dirty {
-            back[slot.slab as usize] += 1;
-        }
+        let back = self.dirty_by_slab();
         for (entry, back) in self.slabs.drain(..).zip(back) {
             if let Some(entry) = entry
                 && usize::from(entry.used) != back

@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 
-use crate::guard::page_size;
+use crate::guard::{self, page_size};
 use crate::mapping;
 use crate::quota::Quota;
 use crate::size::Class;
@@ -57,21 +57,35 @@ impl Slab {
     /// Maps up to `slots` slots for stacks of `class`: fewer, but at least one, where guard pages
     /// are scarce. None of them has a guard page yet.
     pub(crate) fn map(class: Class, slots: u16) -> io::Result<Slab> {
+        let method = guard::method();
+        let slab = Slab::map_by(class, slots)?;
+        // SAFETY: the lowest page of a mapping that only we know.
+        unsafe { guard::look_at(slab.low) };
+        if guard::method() == method {
+            return Ok(slab);
+        }
+        // Its guard pages would cost what was not counted.
+        drop(slab);
+        Slab::map_by(class, slots)
+    }
+
+    fn map_by(class: Class, slots: u16) -> io::Result<Slab> {
         let stride = stride(class);
         let (quota, slots) = Quota::for_stacks(usize::from(slots))?;
         let bytes = stride * slots;
-        let low = mapping::map(bytes)?;
-        // A huge page under a stack would make one touched page cost 2 MiB. The advice is refused
-        // by kernels without huge pages, where it is not needed: its result does not matter.
-        // SAFETY: the range is the mapping made above.
-        unsafe { libc::madvise(low.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE) };
-        Ok(Slab {
-            low,
+        let slab = Slab {
+            low: mapping::map(bytes)?,
             stride,
             slots: u16::try_from(slots).expect("no more than were wanted"),
             known_to_valgrind: Vec::new(),
             _quota: quota,
-        })
+        };
+        // A huge page under a stack would make one touched page cost 2 MiB. The advice is refused
+        // by kernels without huge pages, where it is not needed: its result does not matter.
+        // SAFETY: the range is the mapping made above.
+        unsafe { libc::madvise(slab.low.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE) };
+        mapping::leave_room()?;
+        Ok(slab)
     }
 
     /// How many slots there are.

@@ -1,0 +1,65 @@
+//! A process that has little address space. One test, because the limit is the whole process's.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use trefoil_fiber::{MAX_STACK, Stack, StackPool};
+
+/// From now on the process has so many bytes of address space.
+fn limit(bytes: usize) {
+    let limit = libc::rlimit {
+        rlim_cur: bytes as libc::rlim_t,
+        rlim_max: bytes as libc::rlim_t,
+    };
+    // SAFETY: `limit` is one, and lives across the call.
+    assert_eq!(
+        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
+        0
+    );
+}
+
+fn word(stack: &Stack) -> *mut usize {
+    (stack.bounds().end - 8) as *mut usize
+}
+
+/// Free stacks of one size do not stand in the way of those of another; stacks that are out or
+/// promised stay.
+#[test]
+fn what_is_free_makes_room_for_other_sizes() {
+    const MOST: usize = 30;
+    limit((MOST + 4) * MAX_STACK);
+    let pool = StackPool::new();
+    let small = pool.get(1).unwrap();
+    pool.reserve(MAX_STACK, MOST).unwrap();
+    let refused = pool.reserve(MAX_STACK / 2, MOST).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
+    assert!(refused.to_string().contains("ulimit -v"), "{refused}");
+
+    let (out, hot) = (pool.get(MAX_STACK).unwrap(), pool.get(MAX_STACK).unwrap());
+    for stack in [&out, &hot] {
+        // SAFETY: the stack is this test's own.
+        unsafe { word(stack).write(7) };
+    }
+    pool.put(hot);
+    pool.unreserve(MAX_STACK, MOST - 3);
+    // One is out, and two are promised besides.
+    pool.reserve(MAX_STACK / 2, MOST).unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { word(&out).read() }, 7);
+    let slabs = pool.stats().slabs;
+    let promised = [pool.get(MAX_STACK).unwrap(), pool.get(MAX_STACK).unwrap()];
+    assert_eq!(pool.stats().slabs, slabs, "they were there");
+
+    pool.put(out);
+    promised.into_iter().for_each(|stack| pool.put(stack));
+    pool.put(small);
+    pool.unreserve(MAX_STACK, 3);
+    pool.unreserve(MAX_STACK / 2, MOST);
+    let mut now = Instant::now();
+    while let Some(pause) = pool.tidy(now) {
+        now += pause.max(Duration::from_millis(1));
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.outstanding, stats.reserved), (0, 0));
+    assert!(stats.mapped_bytes < 3 * MAX_STACK, "{stats:?}");
+}
