@@ -70,7 +70,7 @@ pub(crate) fn live_here(thread: NewThread, home: Arc<Kernel>) {
 
 /// Starts a thread with a stack size of its own on a kernel thread of its own.
 fn start_alone(job: Job, stack_size: usize) -> io::Result<()> {
-    let room = os::Room::claim()?;
+    let room = os::Room::claim(Some(stack_size))?;
     std::thread::Builder::new()
         .name(NAME.to_owned())
         .stack_size(stack_size)

@@ -145,7 +145,7 @@ impl<J: Send + 'static> Shared<J> {
     }
 
     fn spawn(shared: &Arc<Shared<J>>, job: J) -> Result<(), (J, io::Error)> {
-        let room = match Room::claim() {
+        let room = match Room::claim(shared.limits.stack_size) {
             Ok(room) => room,
             Err(refused) => {
                 shared.threads.fetch_sub(1, Ordering::Relaxed);
