@@ -211,9 +211,10 @@ pub fn shutdown_wakes_the_own_reader<S: Subject>() {
 /// Where nobody listens, `connect` says that it was refused.
 pub fn a_refused_connection_is_an_error<S: Subject>() {
     run::<S, _>(|| {
-        let (left, _right) = pair();
-        // This port is taken, by a socket that does not listen.
-        let nobody = left.local_addr().unwrap();
+        let (_left, right) = pair();
+        // This port is taken, by a socket that does not listen any more. The kernel gives it to no
+        // client, as it may the port of one that connected: that would connect to itself.
+        let nobody = right.local_addr().unwrap();
         let refused = TcpStream::connect(nobody).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
         let refused = TcpStream::connect_timeout(&nobody, Duration::from_secs(60)).unwrap_err();
