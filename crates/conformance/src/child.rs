@@ -8,6 +8,10 @@ use std::process::{self, Command, ExitStatus, Stdio};
 /// In the environment of such a process.
 const INSIDE: &str = "TREFOIL_CONFORMANCE_CHILD";
 
+/// The exit code of a process that came through what it was given to do. Not 0: that is also the
+/// code of a process that has found no test to run.
+const THROUGH: i32 = 91;
+
 /// The signal by which a process aborts; on Linux, whatever the processor.
 const SIGABRT: i32 = 6;
 
@@ -31,27 +35,61 @@ pub(crate) fn note_test(test: &str) {
 
 /// Runs `body` in a process of its own, and tells how that ended. Once in a test.
 pub(crate) fn end_of(body: impl FnOnce()) -> Ended {
-    if env::var_os(INSIDE).is_some() {
-        body();
-        // It was to end otherwise: here the parent sees that it did not.
-        process::exit(0);
+    Child::new().end_of(body)
+}
+
+/// A process of its own, before it runs.
+#[derive(Debug)]
+pub(crate) struct Child {
+    variables: Vec<(&'static str, &'static str)>,
+    /// What the shell runs first.
+    limits: String,
+}
+
+impl Child {
+    pub(crate) fn new() -> Child {
+        Child {
+            variables: Vec::new(),
+            // No core file is left behind.
+            limits: "ulimit -c 0".to_owned(),
+        }
     }
-    // No core file is left behind.
-    let output = Command::new("sh")
-        .args([
-            "-c",
-            "ulimit -c 0 && exec \"$0\" --exact \"$1\" --nocapture",
-        ])
-        .arg(env::current_exe().unwrap())
-        .arg(TEST.with_borrow(String::clone))
-        .env(INSIDE, "1")
-        .env_remove("TREFOIL_OVERFLOW")
-        .stdin(Stdio::null())
-        .output()
-        .expect("a test can run itself");
-    Ended {
-        status: output.status,
-        err: String::from_utf8(output.stderr).unwrap(),
+
+    /// Its stacks have guard pages by `mprotect(2)`, as on an older kernel.
+    pub(crate) fn with_protected_guards(mut self) -> Child {
+        self.variables.push(("TREFOIL_GUARD", "mprotect"));
+        self
+    }
+
+    /// It has so much address space, in MiB, and no more.
+    pub(crate) fn with_address_space(mut self, mebibytes: usize) -> Child {
+        self.limits
+            .push_str(&format!(" && ulimit -v {}", mebibytes << 10));
+        self
+    }
+
+    /// Runs `body` in it, and tells how it ended. Once in a test.
+    pub(crate) fn end_of(self, body: impl FnOnce()) -> Ended {
+        if env::var_os(INSIDE).is_some() {
+            body();
+            process::exit(THROUGH);
+        }
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg(self.limits + " && exec \"$0\" --exact \"$1\" --nocapture")
+            .arg(env::current_exe().unwrap())
+            .arg(TEST.with_borrow(String::clone))
+            .env(INSIDE, "1")
+            .env_remove("TREFOIL_OVERFLOW")
+            .env_remove("TREFOIL_GUARD")
+            .envs(self.variables)
+            .stdin(Stdio::null())
+            .output()
+            .expect("a test can run itself");
+        Ended {
+            status: output.status,
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 
@@ -67,5 +105,10 @@ impl Ended {
     #[track_caller]
     pub(crate) fn assert_aborted(&self) {
         assert_eq!(self.status.signal(), Some(SIGABRT), "{self:?}");
+    }
+    /// It did all that it was given to do.
+    #[track_caller]
+    pub(crate) fn assert_came_through(&self) {
+        assert_eq!(self.status.code(), Some(THROUGH), "{self:?}");
     }
 }

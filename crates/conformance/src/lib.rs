@@ -37,6 +37,7 @@ pub mod blocking;
 pub mod channel;
 pub mod condvar;
 pub mod identity;
+pub mod memory;
 pub mod mutex;
 pub mod once;
 pub mod overflow;

@@ -3,10 +3,12 @@
 use std::hint::black_box;
 use std::io;
 
+use trefoil_runtime::Model;
 use trefoil_runtime::thread::{self, Builder, MAX_STACK_SIZE};
 
 use crate::Subject;
 use crate::subject::run;
+use crate::witness::join_all;
 
 /// A stack of size 0 is refused with an error.
 pub fn no_stack_at_all_is_refused<S: Subject>() {
@@ -55,6 +57,65 @@ fn descend(top: usize, depth: usize) -> u64 {
     // After the call, so that it is no tail call.
     black_box(&frame);
     below + 1
+}
+
+/// Uses `depth` bytes of the stack below the caller, and one frame more.
+fn use_all(depth: usize) {
+    let top = 0_u8;
+    assert!(descend(std::ptr::from_ref(&top).addr(), depth) > 1);
+}
+
+/// What a thread may use of the stack it asks for. The rest is what is below its closure: a few frames
+/// that start it and the last one of `descend`; on the kernel model also what the C library keeps at
+/// the top of a stack, thread-locals among it.
+fn usable<S: Subject>(size: usize) -> usize {
+    let kept = match S::MODEL {
+        Model::Kernel => 24 << 10,
+        Model::Green | Model::Hybrid => 8 << 10,
+    };
+    size - kept
+}
+
+/// A stack of any size, even or odd, can be used as far as it was asked for, by several threads at the
+/// same time, and again by those that come later.
+pub fn a_stack_has_the_size_asked_for<S: Subject>() {
+    const SIZES: [usize; 8] = [
+        64 << 10,
+        (65 << 10) + 1,
+        100_001,
+        256 << 10,
+        (256 << 10) + 1,
+        1 << 20,
+        3_000_000,
+        (8 << 20) + 1,
+    ];
+    run::<S, _>(|| {
+        for size in SIZES {
+            for _round in 0..2 {
+                let threads = [(); 3].map(|()| {
+                    let thread = Builder::new().stack_size(size).spawn(move || {
+                        thread::yield_now();
+                        use_all(usable::<S>(size));
+                        thread::yield_now();
+                    });
+                    thread.unwrap_or_else(|refused| panic!("{size}: {refused}"))
+                });
+                join_all(threads);
+            }
+        }
+    });
+}
+
+/// The largest stack that can be asked for can be used to its end, and costs no more than what is used.
+pub fn the_largest_stack_can_be_used<S: Subject>() {
+    run::<S, _>(|| {
+        let largest = || Builder::new().stack_size(MAX_STACK_SIZE);
+        // 16 GiB, for a moment.
+        let threads = [(); 16].map(|()| largest().spawn(|| use_all(1 << 20)).unwrap());
+        join_all(threads);
+        let thread = largest().spawn(|| use_all(usable::<S>(MAX_STACK_SIZE)));
+        thread.unwrap().join().unwrap();
+    });
 }
 
 /// A stack of 8 MiB can be used that far, also by a thread that is joined at once.

@@ -60,6 +60,8 @@ macro_rules! suite {
                 no_stack_at_all_is_refused,
                 an_absurd_stack_is_refused,
                 a_tiny_stack_is_rounded_up,
+                a_stack_has_the_size_asked_for,
+                the_largest_stack_can_be_used,
                 a_large_stack_can_be_used,
                 an_ordinary_stack_can_be_used,
             }
@@ -79,6 +81,14 @@ macro_rules! suite {
                 an_overflow_while_unwinding_is_reported,
                 a_plain_thread_is_reported_as_before,
                 a_plain_thread_that_knows_us_is_reported_as_before,
+            }
+            memory {
+                a_parked_thread_costs_little,
+                a_burst_leaves_no_memory_behind,
+                programs_run_beside_many_stacks,
+                a_thread_too_many_is_refused,
+                a_thread_without_address_space_is_refused,
+                locked_memory_is_no_obstacle,
             }
             park {
                 an_unpark_before_is_remembered,
@@ -365,6 +375,7 @@ mod tests {
         ("identity", include_str!("identity.rs")),
         ("stack", include_str!("stack.rs")),
         ("overflow", include_str!("overflow.rs")),
+        ("memory", include_str!("memory.rs")),
         ("park", include_str!("park.rs")),
         ("time", include_str!("time.rs")),
         ("scope", include_str!("scope.rs")),
