@@ -7,44 +7,13 @@ use std::env;
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{self, Command};
+use std::process;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::{mem, ptr, thread as plain};
 
 use libc::siginfo_t;
-use support::{Ended, end_of, models};
+use support::{Ended, INSIDE, end_of, models, on_all_models, program, said};
 use trefoil::{Builder, Model, thread};
-
-const INSIDE: &str = "TREFOIL_TEST_PROGRAM";
-
-/// Runs `body` in a process of its own for each model, and hands over how that ended. `test` is
-/// the test that calls it.
-#[track_caller]
-fn on_all_models(test: &str, body: fn(Model), check: fn(Model, Ended)) {
-    if let Ok(model) = env::var(INSIDE) {
-        body(model.parse().unwrap());
-        // It was to end otherwise, or says so by what it wrote.
-        process::exit(0);
-    }
-    for model in models() {
-        check(model, end_of(&mut program(test, model)));
-    }
-}
-
-/// This test on one model, as a program that leaves no core file behind.
-fn program(test: &str, model: Model) -> Command {
-    let mut command = Command::new("sh");
-    command
-        .args([
-            "-c",
-            "ulimit -c 0 && exec \"$0\" --exact \"$1\" --nocapture",
-        ])
-        .arg(env::current_exe().unwrap())
-        .arg(test)
-        .env(INSIDE, model.name())
-        .env_remove("TREFOIL_OVERFLOW");
-    command
-}
 
 /// Runs `f` on a thread named "deep" of a runtime of this model.
 fn on_a_thread(model: Model, f: fn()) {
@@ -107,12 +76,6 @@ fn deep(model: Model) -> &'static str {
         Model::Hybrid if cfg!(debug_assertions) => "'deep' (hybrid, 1 MiB stack)",
         Model::Hybrid => "'deep' (hybrid, 256 KiB stack)",
     }
-}
-
-/// What the program says of its own, without the test harness.
-fn said(ended: &Ended) -> Vec<&str> {
-    let lines = ended.out.lines();
-    lines.filter_map(|line| line.strip_prefix("> ")).collect()
 }
 
 #[test]

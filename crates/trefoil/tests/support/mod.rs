@@ -1,9 +1,11 @@
-//! What the tests share: the models that are compiled in, and programs that end in time.
+//! What the tests share: the models that are compiled in, programs that end in time, and tests that
+//! run as such programs.
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+use std::env;
 use std::io::Read as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{self, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,4 +66,42 @@ pub(crate) fn end_of(command: &mut Command) -> Ended {
         .read_to_string(&mut ended.err)
         .unwrap();
     ended
+}
+
+/// In the environment of a test that runs as a program of its own: the model that it is to try.
+pub(crate) const INSIDE: &str = "TREFOIL_TEST_PROGRAM";
+
+/// Runs `body` in a process of its own for each model, and hands over how that ended. `test` is
+/// the test that calls it.
+#[track_caller]
+pub(crate) fn on_all_models(test: &str, body: fn(Model), check: fn(Model, Ended)) {
+    if let Ok(model) = env::var(INSIDE) {
+        body(model.parse().unwrap());
+        // It was to end otherwise, or says so by what it wrote.
+        process::exit(0);
+    }
+    for model in models() {
+        check(model, end_of(&mut program(test, model)));
+    }
+}
+
+/// This test on one model, as a program that leaves no core file behind.
+pub(crate) fn program(test: &str, model: Model) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -c 0 && exec \"$0\" --exact \"$1\" --nocapture",
+        ])
+        .arg(env::current_exe().unwrap())
+        .arg(test)
+        .env(INSIDE, model.name())
+        .env_remove("TREFOIL_OVERFLOW");
+    command
+}
+
+/// What the program says of its own, without the test harness.
+pub(crate) fn said(ended: &Ended) -> Vec<&str> {
+    let lines = ended.out.lines();
+    lines.filter_map(|line| line.strip_prefix("> ")).collect()
 }
