@@ -78,6 +78,9 @@
 //!   (address space)  (guard, first touch)  (memory is kept: hot) (memory goes back, in portions)
 //! ```
 //!
+//! A slab is taken only if 16 MiB of address space are left after it, for the rest of the process.
+//! When one is refused, what is free of other sizes is unmapped at once, and it is tried again.
+//!
 //! So the kernel's refusal is told to whoever spawns, a thread that waits for its start costs no
 //! memory for a stack, and a stack is hot when it is used again.
 //!

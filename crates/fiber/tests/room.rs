@@ -1,21 +1,35 @@
-//! A process that has little address space. One test, because the limit is the whole process's.
+//! A process that has little address space. One test at a time, because the limit is the whole
+//! process's.
 
+use std::fs;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use trefoil_fiber::{MAX_STACK, Stack, StackPool};
+
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The address space that the process has, in bytes.
+fn size() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.split_once("VmSize:").unwrap().1;
+    let kibibytes: usize = line.split_whitespace().next().unwrap().parse().unwrap();
+    kibibytes << 10
+}
 
 /// From now on the process has so many bytes of address space.
 fn limit(bytes: usize) {
     let limit = libc::rlimit {
         rlim_cur: bytes as libc::rlim_t,
-        rlim_max: bytes as libc::rlim_t,
+        rlim_max: libc::RLIM_INFINITY,
     };
     // SAFETY: `limit` is one, and lives across the call.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
-        0
-    );
+    let done = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(done, 0);
 }
 
 fn word(stack: &Stack) -> *mut usize {
@@ -27,6 +41,7 @@ fn word(stack: &Stack) -> *mut usize {
 #[test]
 fn what_is_free_makes_room_for_other_sizes() {
     const MOST: usize = 30;
+    let _one = one_at_a_time();
     limit((MOST + 4) * MAX_STACK);
     let pool = StackPool::new();
     let small = pool.get(1).unwrap();
@@ -62,4 +77,20 @@ fn what_is_free_makes_room_for_other_sizes() {
     let stats = pool.stats();
     assert_eq!((stats.outstanding, stats.reserved), (0, 0));
     assert!(stats.mapped_bytes < 3 * MAX_STACK, "{stats:?}");
+}
+
+/// Stacks do not take the last of the address space: something is left for the rest of the process.
+#[test]
+fn something_makes_room_for_the_rest() {
+    let _one = one_at_a_time();
+    let pool = StackPool::new();
+    // The first slab of small stacks takes less than 5 MiB.
+    limit(size() + (18 << 20));
+    let refused = pool.reserve(1, 1).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
+    assert!(refused.to_string().contains("ulimit -v"), "{refused}");
+    assert!(Vec::<u8>::new().try_reserve_exact(15 << 20).is_ok());
+    limit(size() + (24 << 20));
+    pool.reserve(1, 1).unwrap();
+    assert_eq!(pool.stats().slabs, 1);
 }
