@@ -137,8 +137,12 @@ pub(crate) fn prefetch_header(header: NonNull<Header>) {
 }
 
 /// Asks for what a thread's turn begins with: where its stack is entered, and its fiber's record.
+/// A thread that has not left its stack yet has neither.
 #[inline(always)]
 pub(crate) fn prefetch_stack(header: &Header) {
-    prefetch(header.context.get().cast_const().cast(), 1);
-    prefetch(header.depth.get(), 3);
+    let depth = header.depth.get();
+    if !depth.is_null() {
+        prefetch(header.context.get().cast_const().cast(), 1);
+        prefetch(depth, 3);
+    }
 }
