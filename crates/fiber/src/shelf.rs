@@ -71,8 +71,6 @@ pub(crate) struct Shelf {
 /// One slab and its slots.
 struct Entry {
     slab: Slab,
-    /// Slots from here on were never handed out, and have no guard page.
-    fresh: u16,
     /// Clean free slots that have a guard page.
     clean: Vec<u16>,
     /// Free slots whose guard page could not be made.
@@ -188,7 +186,6 @@ impl Shelf {
         self.slots += usize::from(slab.slots());
         let entry = Some(Entry {
             slab,
-            fresh: 0,
             clean: Vec::new(),
             bare: Vec::new(),
             used: 0,
@@ -364,11 +361,8 @@ impl Entry {
             (slot, false)
         } else if let Some(slot) = self.bare.pop() {
             (slot, true)
-        } else if self.fresh < self.slab.slots() {
-            self.fresh += 1;
-            (self.fresh - 1, true)
         } else {
-            return None;
+            (self.slab.open()?, true)
         };
         self.used += 1;
         Some(free)

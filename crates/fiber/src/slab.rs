@@ -3,9 +3,15 @@
 //!
 //! This decides where a slot, its guard page and its stack lie, all by arithmetic on the slab's
 //! address. Which slots are taken is known by `shelf.rs`.
+//!
+//! A slot that is handed out for the first time is made known to valgrind as a stack, else it takes
+//! each switch for a wild jump of the stack pointer. Outside valgrind that is a few instructions
+//! without effect, and 8 bytes.
 
 use std::io;
 use std::ptr::NonNull;
+
+use corosensei::stack::valgrind::ValgrindStackRegistration;
 
 use crate::guard::page_size;
 use crate::mapping;
@@ -23,6 +29,8 @@ pub(crate) struct Slab {
     low: NonNull<u8>,
     stride: usize,
     slots: u16,
+    /// Of the slots from 0 on that were handed out.
+    known_to_valgrind: Vec<ValgrindStackRegistration>,
     /// Given back after the mapping, whose guard pages it stands for.
     _quota: Quota,
 }
@@ -61,6 +69,7 @@ impl Slab {
             low,
             stride,
             slots: u16::try_from(slots).expect("no more than were wanted"),
+            known_to_valgrind: Vec::new(),
             _quota: quota,
         })
     }
@@ -94,6 +103,23 @@ impl Slab {
         }
     }
 
+    /// The first slot that was never handed out is handed out. `None`: there is none.
+    pub(crate) fn open(&mut self) -> Option<u16> {
+        let slot = self.opened();
+        if slot == self.slots {
+            return None;
+        }
+        let Span { low, bytes } = self.span(slot);
+        let known = ValgrindStackRegistration::new(low.as_ptr(), bytes);
+        self.known_to_valgrind.push(known);
+        Some(slot)
+    }
+
+    /// Slots from here on were never handed out, and have no guard page.
+    fn opened(&self) -> u16 {
+        u16::try_from(self.known_to_valgrind.len()).expect("one for each slot at most")
+    }
+
     /// What lies above the slot's guard page.
     pub(crate) fn span(&self, slot: u16) -> Span {
         Span {
@@ -106,6 +132,8 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
+        // Before another mapping can take the addresses.
+        self.known_to_valgrind.clear();
         // SAFETY: this is the mapping made by `map`. Who drops a slab has all its slots back; the
         // others are forgotten (`Shelf::drop`, Rule 3).
         unsafe { mapping::unmap(self.low, self.bytes()) };

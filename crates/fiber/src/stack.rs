@@ -99,8 +99,8 @@ impl Stack {
         self.home.class.size()
     }
 
-    /// The addresses that may be used, from the end of the guard page up. The highest 64 bytes
-    /// hold the record of the fiber that runs on this stack.
+    /// The addresses that may be used, from the end of the guard page up. The highest 64
+    /// bytes, or 128, hold the record of the fiber that runs on this stack.
     #[inline]
     pub fn bounds(&self) -> Range<usize> {
         let top = self.top.addr().get();
