@@ -264,6 +264,7 @@ macro_rules! suite {
                 ended_threads_are_forgotten,
                 everybody_is_listed_once,
                 reading_it_disturbs_nobody,
+                a_thread_knows_where_it_was_spawned,
             }
             stress {
                 a_random_mixture_adds_up,
