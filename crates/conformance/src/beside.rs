@@ -11,7 +11,7 @@ use trefoil_runtime::thread::{self, Builder, JoinHandle};
 use trefoil_runtime::{Model, Reason};
 
 use crate::Subject;
-use crate::subject::{patient, run};
+use crate::subject::{GRACE, patient, run};
 use crate::witness::{refusal, sentence, until_waiting};
 
 /// Spawns a kernel thread that no request can end, until it is let go: then it does `last`.
@@ -69,4 +69,19 @@ pub fn a_kernel_thread_of_another_run_may_drop_a_runtime<S: Subject>() {
         go.send(()).unwrap();
         thread.join().unwrap();
     });
+}
+
+/// A kernel thread is measured with the others, and counted where they are.
+pub fn a_kernel_thread_is_measured_with_the_others<S: Subject>() {
+    let runtime = S::metered(GRACE, true);
+    runtime.run(|| {
+        for model in [Model::Kernel, S::MODEL, Model::Kernel] {
+            let spawned = Builder::new().model(model).spawn(|| ());
+            spawned.unwrap().join().unwrap();
+        }
+    });
+    let line = line!() - 4;
+    let usage = runtime.stack_usage();
+    let site = usage.iter().find(|usage| usage.site.line() == line);
+    assert_eq!(site.unwrap().threads, 3, "{usage:#?}");
 }

@@ -55,6 +55,7 @@ pub mod stack;
 pub mod stress;
 pub mod tcp;
 pub mod time;
+pub mod usage;
 
 pub use subject::Subject;
 pub use watchdog::watched;

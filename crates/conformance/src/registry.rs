@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use trefoil_net::TcpListener;
 use trefoil_runtime::thread::{self, Builder};
-use trefoil_runtime::{Reason, RunState, Waiting, threads};
+use trefoil_runtime::{Reason, RunState, ThreadId, Waiting, threads};
 use trefoil_sync::channel::{bounded, unbounded};
 use trefoil_sync::{Mutex, Semaphore};
 
 use crate::Subject;
-use crate::subject::run;
+use crate::subject::{patient, run};
 use crate::witness::{find, join_all, until, until_waiting};
 
 /// A thread that waits is listed with its name, its model and the reason.
@@ -160,4 +160,29 @@ pub fn reading_it_disturbs_nobody<S: Subject>() {
         }
         join_all(readers);
     });
+}
+
+/// Where a thread was spawned is known while it lives: of the first one, and of a plain OS thread.
+pub fn a_thread_knows_where_it_was_spawned<S: Subject>() {
+    let runtime = patient::<S>();
+    let first = line!() + 1;
+    runtime.run(move || {
+        let (go, gate) = unbounded::<()>();
+        let line = line!() + 1;
+        let thread = thread::spawn(move || gate.recv().unwrap_err());
+        assert_spawned_at(thread.thread().id(), line);
+        until_waiting(thread.thread(), Reason::Receive);
+        assert_spawned_at(thread.thread().id(), line);
+        assert_spawned_at(thread::current().id(), first);
+        drop(go);
+        thread.join().unwrap();
+    });
+    let me = find(thread::current().id()).unwrap();
+    assert_eq!(me.spawned_at, None);
+}
+
+#[track_caller]
+fn assert_spawned_at(thread: ThreadId, line: u32) {
+    let site = find(thread).unwrap().spawned_at.unwrap();
+    assert_eq!((site.file(), site.line()), (file!(), line));
 }

@@ -46,14 +46,15 @@ pub fn a_tiny_stack_is_rounded_up<S: Subject>() {
     });
 }
 
-/// Recurses until it is `depth` bytes below `top`; returns how often.
-fn descend(top: usize, depth: usize) -> u64 {
+/// Recurses until it is `depth` bytes below `top`, and does `last` there; returns how often.
+pub(crate) fn descend(top: usize, depth: usize, last: fn()) -> u64 {
     let frame = black_box([0_u8; 1024]);
     let here = std::ptr::from_ref(&frame).addr();
     if top.abs_diff(here) >= depth {
+        last();
         return 1;
     }
-    let below = descend(top, depth);
+    let below = descend(top, depth, last);
     // After the call, so that it is no tail call.
     black_box(&frame);
     below + 1
@@ -62,7 +63,7 @@ fn descend(top: usize, depth: usize) -> u64 {
 /// Uses `depth` bytes of the stack below the caller, and one frame more.
 fn use_all(depth: usize) {
     let top = 0_u8;
-    assert!(descend(std::ptr::from_ref(&top).addr(), depth) > 1);
+    assert!(descend(std::ptr::from_ref(&top).addr(), depth, || ()) > 1);
 }
 
 /// What a thread may use of the stack it asks for. The rest is what is below its closure: a few frames
@@ -126,7 +127,7 @@ pub fn a_large_stack_can_be_used<S: Subject>() {
                 .stack_size(8 << 20)
                 .spawn(|| {
                     let top = 0_u8;
-                    let calls = descend(std::ptr::from_ref(&top).addr(), 7 << 20);
+                    let calls = descend(std::ptr::from_ref(&top).addr(), 7 << 20, || ());
                     thread::yield_now();
                     calls
                 })
@@ -143,7 +144,7 @@ pub fn an_ordinary_stack_can_be_used<S: Subject>() {
     run::<S, _>(|| {
         let thread = thread::spawn(|| {
             let top = 0_u8;
-            descend(std::ptr::from_ref(&top).addr(), 48 << 10)
+            descend(std::ptr::from_ref(&top).addr(), 48 << 10, || ())
         });
         assert!(thread.join().unwrap() > 10);
     });

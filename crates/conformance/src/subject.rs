@@ -5,18 +5,18 @@
 
 use std::time::Duration;
 
-use trefoil_runtime::{Model, ThreadInfo};
+use trefoil_runtime::{Model, StackUsage, ThreadInfo};
 
 /// The time that threads get to end when `run` is over. It is never reached where all goes
 /// well, and so long that a slow machine does not reach it either.
-const GRACE: Duration = Duration::from_secs(60);
+pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
 /// A runtime under test.
 ///
 /// ```
 /// use std::time::Duration;
 /// use trefoil_conformance::Subject;
-/// use trefoil_runtime::{Model, ThreadInfo};
+/// use trefoil_runtime::{Model, StackUsage, ThreadInfo};
 ///
 /// /// Runs everything on the calling thread, and so keeps hardly any promise.
 /// struct Nothing;
@@ -25,6 +25,10 @@ const GRACE: Duration = Duration::from_secs(60);
 ///     const MODEL: Model = Model::Kernel;
 ///
 ///     fn new(_grace: Duration) -> Nothing {
+///         Nothing
+///     }
+///
+///     fn metered(_grace: Duration, _on: bool) -> Nothing {
 ///         Nothing
 ///     }
 ///
@@ -37,6 +41,10 @@ const GRACE: Duration = Duration::from_secs(60);
 ///     }
 ///
 ///     fn leftover(&self) -> Vec<ThreadInfo> {
+///         Vec::new()
+///     }
+///
+///     fn stack_usage(&self) -> Vec<StackUsage> {
 ///         Vec::new()
 ///     }
 /// }
@@ -55,11 +63,20 @@ pub trait Subject: Send + Sync + Sized + 'static {
     #[must_use]
     fn new(grace: Duration) -> Self;
 
+    /// The same, of which it is said whether it measures stacks.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    #[must_use]
+    fn metered(grace: Duration, on: bool) -> Self;
+
     /// Runs `f` as the first thread of a `run`, and returns its value.
     ///
     /// # Panics
     ///
     /// With `f`'s panic.
+    #[track_caller]
     fn run<F, T>(&self, f: F) -> T
     where
         F: FnOnce() -> T + Send + 'static,
@@ -67,6 +84,9 @@ pub trait Subject: Send + Sync + Sized + 'static {
 
     /// The threads that did not end in time after their `run`, as they were then.
     fn leftover(&self) -> Vec<ThreadInfo>;
+
+    /// How deep stacks got. Empty if it does not measure them.
+    fn stack_usage(&self) -> Vec<StackUsage>;
 }
 
 /// A runtime whose threads have all the time they may need to end.

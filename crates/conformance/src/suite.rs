@@ -65,6 +65,23 @@ macro_rules! suite {
                 a_large_stack_can_be_used,
                 an_ordinary_stack_can_be_used,
             }
+            usage {
+                nothing_is_known_where_it_is_off,
+                a_deep_site_is_told_from_a_shallow_one,
+                a_used_stack_does_not_make_the_next_thread_deep,
+                each_thread_counts,
+                a_joined_thread_is_counted_already,
+                all_runs_count,
+                the_site_is_the_programs,
+                scoped_threads_count,
+                the_deepest_of_a_site_is_told,
+                a_panicking_thread_counts,
+                the_last_destructor_counts,
+                the_first_thread_counts,
+                the_callers_past_is_not_the_first_threads,
+                only_threads_that_ended_count,
+                the_memory_is_given_back,
+            }
             overflow {
                 a_thread_is_named,
                 a_thread_without_a_name_is_reported,
@@ -274,6 +291,7 @@ macro_rules! suite {
                 ended_threads_are_forgotten,
                 everybody_is_listed_once,
                 reading_it_disturbs_nobody,
+                a_thread_knows_where_it_was_spawned,
             }
             stress {
                 a_random_mixture_adds_up,
@@ -351,6 +369,7 @@ macro_rules! suite_beside {
             a_runtime_dropped_by_a_kernel_thread_of_its_run_says_so,
             a_runtime_dropped_by_a_kernel_thread_that_unwinds_is_gone,
             a_kernel_thread_of_another_run_may_drop_a_runtime,
+            a_kernel_thread_is_measured_with_the_others,
         }
     };
     (@ $subject:ty; $($promise:ident,)*) => {
@@ -374,6 +393,7 @@ mod tests {
         ("panics", include_str!("panics.rs")),
         ("identity", include_str!("identity.rs")),
         ("stack", include_str!("stack.rs")),
+        ("usage", include_str!("usage.rs")),
         ("overflow", include_str!("overflow.rs")),
         ("memory", include_str!("memory.rs")),
         ("park", include_str!("park.rs")),

@@ -22,7 +22,9 @@ const MOST_RESERVED: usize = 128;
 
 /// What a thread that starts writes to first, below the end of its stack: the fiber's record, and
 /// its first frames.
-const TOP: usize = 256;
+const TOP: usize = 512;
+/// So many starts ahead it is asked for.
+const AHEAD: usize = 3;
 
 /// A cache of stacks of one size, for one worker, over an [`Arc`] of a [`StackPool`].
 ///
@@ -116,9 +118,7 @@ impl LocalStacks {
         if size == self.size
             && let Some(stack) = self.stacks.pop()
         {
-            if let Some(next) = self.stacks.last() {
-                prefetch(next.top().as_ptr().wrapping_sub(TOP), TOP / 64);
-            }
+            self.prefetch();
             return Ok(stack);
         }
         self.get_slow(size)
@@ -148,6 +148,15 @@ impl LocalStacks {
     /// Gives back what nobody needs, as [`StackPool::tidy`].
     pub fn tidy(&self, now: Instant) -> Option<Duration> {
         self.pool.tidy(now)
+    }
+
+    /// Asks for the top of a stack that is taken soon.
+    #[inline]
+    fn prefetch(&self) {
+        if let Some(soon) = self.stacks.len().checked_sub(AHEAD) {
+            let top = self.stacks[soon].top().as_ptr();
+            prefetch(top.wrapping_sub(TOP), TOP / 64);
+        }
     }
 
     #[cold]

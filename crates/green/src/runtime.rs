@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 
 use trefoil_runtime::{
-    Model, NewThread, Runs, ThreadInfo, overflow, refuse_drop_inside, refuse_inside, result_of_main,
+    Model, NewThread, Runs, StackUsage, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
+    result_of_main,
 };
 use trefoil_worker::{Stacks, Worker};
 
@@ -23,7 +24,7 @@ pub struct Runtime {
 impl Runtime {
     pub(crate) fn new(settings: Builder) -> io::Result<Runtime> {
         Ok(Runtime {
-            stacks: Stacks::new(settings.stack_size)?,
+            stacks: Stacks::new(settings.stack_size, settings.metering.meter())?,
             settings,
             runs: Runs::new(),
         })
@@ -110,6 +111,30 @@ impl Runtime {
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
         self.runs.leftover()
+    }
+
+    /// How deep the stacks of threads got: for each place that spawned some, how many have ended,
+    /// and what the deepest one used, in bytes; the deepest first. Empty unless the runtime
+    /// [measures](Builder::measure_stacks).
+    ///
+    /// Threads of a [companion](Builder::companion) are counted by that one, unless both
+    /// [count together](trefoil_runtime::Metering::Into).
+    ///
+    /// A thread counts once it has ended: whoever has joined it finds it here. A thread that is
+    /// left over, or was never started, does not count. Takes a lock that nobody holds for long.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    /// let runtime = trefoil_green::Builder::new().measure_stacks(true).build()?;
+    /// runtime.run(|| thread::spawn(|| std::hint::black_box([1_u8; 40_000]).len()).join().unwrap());
+    /// let deepest = &runtime.stack_usage()[0];
+    /// assert!(deepest.deepest >= 40_000 && deepest.deepest <= deepest.stack_size);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stack_usage(&self) -> Vec<StackUsage> {
+        self.stacks.usage()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trefoil_conformance::Subject;
-use trefoil_runtime::{Model, ThreadInfo};
+use trefoil_runtime::{Model, StackUsage, ThreadInfo};
 
 struct Green(trefoil_green::Runtime);
 
@@ -12,6 +12,12 @@ impl Subject for Green {
 
     fn new(grace: Duration) -> Green {
         let builder = trefoil_green::Builder::new().grace(grace);
+        Green(builder.build().expect("the runtime needs nothing yet"))
+    }
+
+    fn metered(grace: Duration, on: bool) -> Green {
+        let builder = trefoil_green::Builder::new().grace(grace);
+        let builder = builder.measure_stacks(on);
         Green(builder.build().expect("the runtime needs nothing yet"))
     }
 
@@ -25,6 +31,10 @@ impl Subject for Green {
 
     fn leftover(&self) -> Vec<ThreadInfo> {
         self.0.leftover()
+    }
+
+    fn stack_usage(&self) -> Vec<StackUsage> {
+        self.0.stack_usage()
     }
 }
 

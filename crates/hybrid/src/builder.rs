@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trefoil_fiber::DEFAULT_STACK;
 use trefoil_runtime::thread::check_stack_size;
-use trefoil_runtime::{self as contract, Companions};
+use trefoil_runtime::{self as contract, Companions, Metering};
 
 use crate::runtime::Runtime;
 
@@ -28,6 +28,7 @@ pub struct Builder {
     pub(crate) main_stack_size: usize,
     pub(crate) grace: Duration,
     pub(crate) companions: Companions,
+    pub(crate) metering: Metering,
 }
 
 impl Builder {
@@ -40,6 +41,7 @@ impl Builder {
             main_stack_size: 8 << 20,
             grace: Duration::from_secs(5),
             companions: Companions::default(),
+            metering: Metering::default(),
         }
     }
 
@@ -84,6 +86,18 @@ impl Builder {
     pub fn companion(mut self, runtime: Arc<dyn contract::Runtime>) -> Builder {
         self.companions.add(runtime);
         self
+    }
+
+    /// Whether [`Runtime::stack_usage`] is to tell how deep the stacks of threads get. Without it,
+    /// if the environment variable `TREFOIL_STACK_USAGE` is `1`. It costs some system calls for each
+    /// thread; where it is off, nothing.
+    pub fn measure_stacks(self, on: bool) -> Builder {
+        self.metering(Metering::of(on))
+    }
+
+    /// The same in full: several runtimes may count together.
+    pub fn metering(self, metering: Metering) -> Builder {
+        Builder { metering, ..self }
     }
 
     /// Makes the runtime and starts its workers.

@@ -61,7 +61,12 @@ impl<'a> Schedule<'a> {
                 }
             }
             match self.search() {
-                Some(thread) => self.start(thread),
+                Some(thread) => {
+                    // Before it runs, perhaps for long: what is placed with a worker that rests
+                    // is left to it by all others.
+                    self.tell_resting(false);
+                    self.start(thread);
+                }
                 None => self.rest(),
             }
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use trefoil_conformance::Subject;
-use trefoil_runtime::{Model, ThreadInfo};
+use trefoil_runtime::{Model, StackUsage, ThreadInfo};
 
 struct Hybrid<const WORKERS: usize>(trefoil_hybrid::Runtime);
 
@@ -13,6 +13,12 @@ impl<const WORKERS: usize> Subject for Hybrid<WORKERS> {
 
     fn new(grace: Duration) -> Hybrid<WORKERS> {
         let builder = trefoil_hybrid::Builder::new().workers(WORKERS).grace(grace);
+        Hybrid(builder.build().expect("the workers start"))
+    }
+
+    fn metered(grace: Duration, on: bool) -> Hybrid<WORKERS> {
+        let builder = trefoil_hybrid::Builder::new().workers(WORKERS).grace(grace);
+        let builder = builder.measure_stacks(on);
         Hybrid(builder.build().expect("the workers start"))
     }
 
@@ -26,6 +32,10 @@ impl<const WORKERS: usize> Subject for Hybrid<WORKERS> {
 
     fn leftover(&self) -> Vec<ThreadInfo> {
         self.0.leftover()
+    }
+
+    fn stack_usage(&self) -> Vec<StackUsage> {
+        self.0.stack_usage()
     }
 }
 

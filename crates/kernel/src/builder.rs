@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use trefoil_runtime::Metering;
 use trefoil_runtime::thread::check_stack_size;
 
 use crate::runtime::Runtime;
@@ -20,6 +21,7 @@ pub struct Builder {
     pub(crate) stack_size: Option<usize>,
     pub(crate) grace: Duration,
     pub(crate) keep: Duration,
+    pub(crate) metering: Metering,
 }
 
 impl Builder {
@@ -30,6 +32,7 @@ impl Builder {
             stack_size: None,
             grace: Duration::from_secs(5),
             keep: Duration::from_secs(10),
+            metering: Metering::default(),
         }
     }
 
@@ -54,6 +57,18 @@ impl Builder {
     /// How long a kernel thread that has nothing to do waits for the next thread.
     pub fn keep_idle(self, keep: Duration) -> Builder {
         Builder { keep, ..self }
+    }
+
+    /// Whether [`Runtime::stack_usage`] is to tell how deep the stacks of threads get. Without it,
+    /// if the environment variable `TREFOIL_STACK_USAGE` is `1`. It costs some system calls for each
+    /// thread; where it is off, nothing.
+    pub fn measure_stacks(self, on: bool) -> Builder {
+        self.metering(Metering::of(on))
+    }
+
+    /// The same in full: several runtimes may count together.
+    pub fn metering(self, metering: Metering) -> Builder {
+        Builder { metering, ..self }
     }
 
     /// Makes the runtime. It has no threads yet.

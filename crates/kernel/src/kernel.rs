@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use trefoil_runtime::{
-    Interest, Limits, Model, NewThread, Outcome, Pool, Runtime, Source, Thread, Wait, os, overflow,
+    Interest, Limits, Meter, Model, NewThread, Outcome, Pool, Runtime, Source, Thread, Wait, os,
+    overflow,
 };
 
 use crate::builder::Builder;
@@ -17,6 +18,8 @@ const NAME: &str = "trefoil-kernel";
 #[derive(Debug)]
 pub(crate) struct Kernel {
     pool: Pool<Job>,
+    /// Measures all threads. `None`: none is measured.
+    pub(crate) meter: Option<Arc<Meter>>,
     /// Itself: threads keep a share of the runtime that answers for them.
     this: Weak<Kernel>,
 }
@@ -37,6 +40,7 @@ impl Kernel {
         };
         Arc::new_cyclic(|this| Kernel {
             pool: Pool::new(NAME, limits, live),
+            meter: builder.metering.meter(),
             this: Weak::clone(this),
         })
     }
@@ -65,7 +69,8 @@ fn live(Job { thread, home }: Job) {
 
 /// Runs a thread on the calling kernel thread.
 pub(crate) fn live_here(thread: NewThread, home: Arc<Kernel>) {
-    thread.start_kernel(home).run_here();
+    let meter = home.meter.clone();
+    thread.start_kernel(home).run_here(meter.as_deref());
 }
 
 /// Starts a thread with a stack size of its own on a kernel thread of its own.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trefoil_runtime::{
-    Model, NewThread, Runs, ThreadInfo, overflow, refuse_drop_inside, refuse_inside, result_of_main,
+    Meter, Model, NewThread, Runs, StackUsage, ThreadInfo, overflow, refuse_drop_inside,
+    refuse_inside, result_of_main,
 };
 
 use crate::builder::Builder;
@@ -67,6 +68,31 @@ impl Runtime {
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
         self.runs.leftover()
+    }
+
+    /// How deep the stacks of threads got: for each place that spawned some, how many have ended,
+    /// and what the deepest one used, in bytes; the deepest first. Empty unless the runtime
+    /// [measures](Builder::measure_stacks).
+    ///
+    /// The main thread of a `run` has the caller's stack, from the very top: what the caller has
+    /// used is part of it.
+    ///
+    /// A thread counts once it has ended: whoever has joined it finds it here. A thread that is
+    /// left over, or was never started, does not count. Takes a lock that nobody holds for long.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    /// let runtime = trefoil_kernel::Builder::new().measure_stacks(true).build()?;
+    /// runtime.run(|| thread::spawn(|| std::hint::black_box([1_u8; 40_000]).len()).join().unwrap());
+    /// let deepest = &runtime.stack_usage()[0];
+    /// assert!(deepest.deepest >= 40_000 && deepest.deepest <= deepest.stack_size);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stack_usage(&self) -> Vec<StackUsage> {
+        let meter = self.kernel.meter.as_deref();
+        meter.map(Meter::usage).unwrap_or_default()
     }
 }
 

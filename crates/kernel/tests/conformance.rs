@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trefoil_conformance::Subject;
-use trefoil_runtime::{Model, ThreadInfo};
+use trefoil_runtime::{Model, StackUsage, ThreadInfo};
 
 struct Kernel(trefoil_kernel::Runtime);
 
@@ -12,6 +12,14 @@ impl Subject for Kernel {
 
     fn new(grace: Duration) -> Kernel {
         let builder = trefoil_kernel::Builder::new().grace(grace);
+        Kernel(builder.build().expect("the runtime needs nothing yet"))
+    }
+
+    fn metered(grace: Duration, on: bool) -> Kernel {
+        let builder = trefoil_kernel::Builder::new().grace(grace);
+        // Memory that is given back is given back by whoever measures, not at the end of an idle
+        // kernel thread.
+        let builder = builder.measure_stacks(on).keep_idle(Duration::MAX);
         Kernel(builder.build().expect("the runtime needs nothing yet"))
     }
 
@@ -25,6 +33,10 @@ impl Subject for Kernel {
 
     fn leftover(&self) -> Vec<ThreadInfo> {
         self.0.leftover()
+    }
+
+    fn stack_usage(&self) -> Vec<StackUsage> {
+        self.0.stack_usage()
     }
 }
 

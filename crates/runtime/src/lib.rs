@@ -22,7 +22,8 @@
 //! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
 //! other OS threads), [`Runs`] and [`Domain`] (the threads of one `run`), [`os`] (how a kernel
 //! thread waits), [`Pool`] and [`offload`](fn@offload) (blocking calls), [`Idlers`] and
-//! [`is_alone`] (who has nothing to do), [`overflow`] (the report of a stack overflow).
+//! [`is_alone`] (who has nothing to do), [`overflow`] (the report of a stack overflow), [`Meter`]
+//! and [`Metering`] (how deep stacks get).
 //!
 //! It starts no OS thread but those of its pools. It prints nothing and never ends the process,
 //! but at a stack overflow.
@@ -78,6 +79,8 @@ pub mod thread;
 mod token;
 #[cfg(not(trefoil_loom))]
 mod unwinding;
+#[cfg(not(trefoil_loom))]
+mod usage;
 mod wait;
 
 #[cfg(not(trefoil_loom))]
@@ -107,4 +110,5 @@ mod real {
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};
+    pub use crate::usage::{Meter, Metering, StackUsage};
 }

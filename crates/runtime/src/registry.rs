@@ -5,6 +5,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::panic::Location;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -147,6 +148,9 @@ pub struct ThreadInfo {
     pub state: RunState,
     /// What it waits for, if it does.
     pub waiting: Option<Waiting>,
+    /// Where it was spawned; for a main thread, where `run` was called. `None`: it is a plain OS
+    /// thread.
+    pub spawned_at: Option<&'static Location<'static>>,
 }
 
 impl ThreadInfo {
@@ -162,6 +166,7 @@ impl ThreadInfo {
             name: thread.name().map(str::to_owned),
             model: thread.model(),
             state,
+            spawned_at: thread.header().traits.spawned_at,
             waiting: note.map(|(reason, place, since)| Waiting {
                 reason,
                 // SAFETY: the note holds nothing but null, which was sorted out, and

@@ -6,7 +6,7 @@
     allow(unused_variables, dead_code)
 )]
 
-use trefoil_runtime::{Model, ThreadInfo};
+use trefoil_runtime::{Metering, Model, StackUsage, ThreadInfo};
 
 use crate::builder::Builder;
 use crate::error::Error;
@@ -35,13 +35,15 @@ pub(crate) enum Compiled {
 impl Compiled {
     /// A runtime of this model, which must be available.
     pub(crate) fn new(model: Model, settings: &Builder) -> Result<Compiled, Error> {
+        // A thread counts alike, on this runtime and on a kernel runtime beside it.
+        let metering = &settings.metering.together();
         match model {
             #[cfg(feature = "kernel")]
-            Model::Kernel => Ok(Compiled::Kernel(kernel(settings)?)),
+            Model::Kernel => Ok(Compiled::Kernel(kernel(settings, metering)?)),
             #[cfg(feature = "green")]
-            Model::Green => Ok(Compiled::Green(green(settings)?)),
+            Model::Green => Ok(Compiled::Green(green(settings, metering)?)),
             #[cfg(feature = "hybrid")]
-            Model::Hybrid => Ok(Compiled::Hybrid(hybrid(settings)?)),
+            Model::Hybrid => Ok(Compiled::Hybrid(hybrid(settings, metering)?)),
             #[allow(unreachable_patterns, reason = "all features may be enabled")]
             _ => Err(Error::ModelNotCompiledIn {
                 model,
@@ -98,11 +100,22 @@ impl Compiled {
             Compiled::Hybrid(ref runtime) => runtime.leftover(),
         }
     }
+
+    pub(crate) fn stack_usage(&self) -> Vec<StackUsage> {
+        match *self {
+            #[cfg(feature = "kernel")]
+            Compiled::Kernel(ref runtime) => runtime.stack_usage(),
+            #[cfg(feature = "green")]
+            Compiled::Green(ref runtime) => runtime.stack_usage(),
+            #[cfg(feature = "hybrid")]
+            Compiled::Hybrid(ref runtime) => runtime.stack_usage(),
+        }
+    }
 }
 
 #[cfg(feature = "kernel")]
-fn kernel(settings: &Builder) -> Result<trefoil_kernel::Runtime, Error> {
-    let mut builder = trefoil_kernel::Builder::new();
+fn kernel(settings: &Builder, metering: &Metering) -> Result<trefoil_kernel::Runtime, Error> {
+    let mut builder = trefoil_kernel::Builder::new().metering(metering.clone());
     if let Some(size) = settings.stack_size {
         builder = builder.stack_size(size);
     }
@@ -113,8 +126,8 @@ fn kernel(settings: &Builder) -> Result<trefoil_kernel::Runtime, Error> {
 }
 
 #[cfg(feature = "green")]
-fn green(settings: &Builder) -> Result<trefoil_green::Runtime, Error> {
-    let mut builder = trefoil_green::Builder::new();
+fn green(settings: &Builder, metering: &Metering) -> Result<trefoil_green::Runtime, Error> {
+    let mut builder = trefoil_green::Builder::new().metering(metering.clone());
     if let Some(size) = settings.stack_size {
         builder = builder.stack_size(size);
     }
@@ -126,13 +139,13 @@ fn green(settings: &Builder) -> Result<trefoil_green::Runtime, Error> {
     }
     // For single threads that ask for a kernel thread. Until one does it starts none.
     #[cfg(feature = "kernel")]
-    let builder = builder.companion(kernel(settings)?.companion());
+    let builder = builder.companion(kernel(settings, metering)?.companion());
     Ok(builder.build()?)
 }
 
 #[cfg(feature = "hybrid")]
-fn hybrid(settings: &Builder) -> Result<trefoil_hybrid::Runtime, Error> {
-    let mut builder = trefoil_hybrid::Builder::new();
+fn hybrid(settings: &Builder, metering: &Metering) -> Result<trefoil_hybrid::Runtime, Error> {
+    let mut builder = trefoil_hybrid::Builder::new().metering(metering.clone());
     if let Some(workers) = settings.workers {
         builder = builder.workers(workers);
     }
@@ -147,7 +160,7 @@ fn hybrid(settings: &Builder) -> Result<trefoil_hybrid::Runtime, Error> {
     }
     // For single threads that ask for a kernel thread. Until one does it starts none.
     #[cfg(feature = "kernel")]
-    let builder = builder.companion(kernel(settings)?.companion());
+    let builder = builder.companion(kernel(settings, metering)?.companion());
     Ok(builder.build()?)
 }
 

@@ -82,6 +82,10 @@
 //! overflow go to the handler that was there before: `std`'s, or the program's own if it was
 //! installed earlier. A handler that the program installs later replaces this one. The environment
 //! variable `TREFOIL_OVERFLOW=off` switches it off, for AddressSanitizer and the like.
+//!
+//! How large a stack has to be is told by [`Runtime::stack_usage`]: for each place that spawns
+//! threads, the deepest use seen. The builder switches it on ([`Builder::measure_stacks`]), or the
+//! environment variable `TREFOIL_STACK_USAGE=1`.
 #![forbid(unsafe_code)]
 
 mod builder;
@@ -98,7 +102,7 @@ pub use runtime::{Runtime, run};
 pub use trefoil_macros::main;
 pub use trefoil_runtime::cancel::Cancelled;
 pub use trefoil_runtime::{
-    Model, Reason, RunState, ThreadInfo, UnknownModel, Waiting, in_runtime, threads,
+    Model, Reason, RunState, StackUsage, ThreadInfo, UnknownModel, Waiting, in_runtime, threads,
 };
 
 /// Channels between threads, as in `crossbeam-channel`.

@@ -1,7 +1,7 @@
 //! A runtime as a value, whichever model it has; and the shortest way to run a program on one.
 #![forbid(unsafe_code)]
 
-use trefoil_runtime::{Model, ThreadInfo, refuse_inside};
+use trefoil_runtime::{Model, StackUsage, ThreadInfo, refuse_inside};
 
 use crate::builder::Builder;
 use crate::compiled::Compiled;
@@ -117,6 +117,60 @@ impl Runtime {
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
         self.0.leftover()
+    }
+
+    /// How deep the stacks of threads got: for each place that spawned some, how many have ended,
+    /// and what the deepest one used of its stack, in bytes; the deepest first. Empty unless the
+    /// runtime [measures](Builder::measure_stacks).
+    ///
+    /// The place is the line that called [`thread::spawn`](crate::thread::spawn) or another function
+    /// that spawns; for the main thread, the one that called `run`. A thread counts once it has
+    /// ended: whoever has joined it finds it here. A thread that is left over, or was never started,
+    /// does not count.
+    ///
+    /// The figures are whole pages. On green and hybrid what [`thread::blocking`] runs elsewhere is
+    /// no part of them. A kernel thread's include what the C library keeps at the top of its stack;
+    /// those of the kernel model's main thread all that the caller of `run` has used. A page that
+    /// was swapped out is missed. Where more is memory than was touched (`mlockall(2)`, huge pages
+    /// for stacks) the figures are too large.
+    ///
+    /// # Choosing a size
+    ///
+    /// Have the program do its worst, then take the deepest use and add a margin, of 32 KiB or more,
+    /// for what did not happen: a panic needs 5 KiB more, and 21 KiB if its hook prints a
+    /// backtrace; a signal handler that runs on the thread's stack 2 to 4 KiB and what itself
+    /// uses. Give the sum to [`thread::Builder::stack_size`] where the thread is spawned, or
+    /// to [`Builder::stack_size`]. Frames are larger in a debug build, so measure the build
+    /// that is to run.
+    ///
+    /// [`thread::blocking`]: crate::thread::blocking
+    /// [`thread::Builder::stack_size`]: crate::thread::Builder::stack_size
+    ///
+    /// ```
+    /// use trefoil::{Builder, thread};
+    ///
+    /// fn parse(depth: usize) -> usize {
+    ///     let text = std::hint::black_box([b'('; 1024]);
+    ///     let below = if depth == 0 { 0 } else { parse(depth - 1) };
+    ///     below + usize::from(text[depth] == b'(')
+    /// }
+    ///
+    /// let runtime = Builder::new().measure_stacks(true).build()?;
+    /// runtime.run(|| {
+    ///     let parser = thread::spawn(|| parse(40));
+    ///     thread::spawn(|| ()).join().unwrap();
+    ///     parser.join().unwrap()
+    /// });
+    /// for place in runtime.stack_usage() {
+    ///     // src/main.rs:12:18: 1 thread, the deepest used 56 KiB of a stack of 256 KiB
+    ///     println!("{place}");
+    /// }
+    /// assert!(runtime.stack_usage()[0].deepest >= 40 << 10);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stack_usage(&self) -> Vec<StackUsage> {
+        self.0.stack_usage()
     }
 
     pub(crate) fn of(compiled: Compiled) -> Runtime {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use trefoil::{Builder, Model, Runtime};
 use trefoil_conformance::Subject;
-use trefoil_runtime::ThreadInfo;
+use trefoil_runtime::{StackUsage, ThreadInfo};
 
 macro_rules! subjects {
     ($($name:ident: $model:expr, $workers:expr;)*) => {$(
@@ -21,6 +21,12 @@ macro_rules! subjects {
                 $name(builder.build().expect("the runtime can be built"))
             }
 
+            fn metered(grace: Duration, on: bool) -> $name {
+                let builder = Builder::new().model($model).workers($workers).grace(grace);
+                let builder = builder.measure_stacks(on);
+                $name(builder.build().expect("the runtime can be built"))
+            }
+
             fn run<F, T>(&self, f: F) -> T
             where
                 F: FnOnce() -> T + Send + 'static,
@@ -31,6 +37,10 @@ macro_rules! subjects {
 
             fn leftover(&self) -> Vec<ThreadInfo> {
                 self.0.leftover()
+            }
+
+            fn stack_usage(&self) -> Vec<StackUsage> {
+                self.0.stack_usage()
             }
         }
     )*};

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use trefoil_fiber::{StackPool, check_size};
-use trefoil_runtime::NewThread;
+use trefoil_runtime::{Meter, NewThread, StackUsage};
 
 /// The stacks of one runtime, and the size that a thread gets which does not say.
 #[derive(Clone, Debug)]
@@ -16,18 +16,22 @@ pub struct Stacks {
     pub(crate) pool: Arc<StackPool>,
     /// Rounded to what a stack really has.
     pub(crate) default_size: usize,
+    /// Measures all threads. `None`: none is measured.
+    pub(crate) meter: Option<Arc<Meter>>,
 }
 
 impl Stacks {
-    /// An empty pool, and the default size in bytes.
+    /// An empty pool, and the default size in bytes. `meter`, if there is one, measures what each
+    /// thread uses.
     ///
     /// # Errors
     ///
     /// `InvalidInput`: a size of 0, or of more than 1 GiB.
-    pub fn new(default_size: usize) -> io::Result<Stacks> {
+    pub fn new(default_size: usize, meter: Option<Arc<Meter>>) -> io::Result<Stacks> {
         Ok(Stacks {
             pool: Arc::new(StackPool::new()),
             default_size: check_size(default_size)?,
+            meter,
         })
     }
 
@@ -49,6 +53,12 @@ impl Stacks {
     /// Gives the memory of stacks that nobody uses back to the kernel.
     pub fn trim(&self) {
         self.pool.trim();
+    }
+
+    /// The deepest use seen, by the place that spawned the threads. Empty if nobody measures.
+    #[must_use]
+    pub fn usage(&self) -> Vec<StackUsage> {
+        self.meter.as_deref().map(Meter::usage).unwrap_or_default()
     }
 
     /// The stack size of this thread, in bytes.

@@ -134,7 +134,7 @@ impl Worker {
         match stack {
             Ok(stack) => {
                 let thread = thread.start_here(home, owner);
-                thread.equip(stack);
+                thread.equip(stack, self.stacks.meter.clone());
                 self.started.set(self.started.get() + 1);
                 self.ready.make_room(self.started.get());
                 self.run(thread);
@@ -163,7 +163,10 @@ impl Worker {
     }
 
     fn retire(&self, thread: Live) {
-        let stack = thread.retire();
+        let mut stack = thread.retire();
+        if let Some(meter) = &self.stacks.meter {
+            meter.clean(&mut stack);
+        }
         let size = stack.size();
         let mut stacks = self.own_stacks.borrow_mut();
         stacks.put(stack);

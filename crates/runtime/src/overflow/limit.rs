@@ -15,10 +15,21 @@ pub(crate) struct Limit {
     pub(crate) size: usize,
 }
 
+/// The stack of an OS thread.
+#[derive(Clone, Copy)]
+struct Own {
+    /// Its addresses, from the start of a page,
+    low: usize,
+    /// up to this one.
+    high: usize,
+    /// `None`: it has no guard page.
+    limit: Option<Limit>,
+}
+
 thread_local! {
     /// That of this OS thread, once it was asked for. It has no destructor and needs no
     /// initialization, so that a signal handler may read it.
-    static HERE: Cell<Option<Limit>> = const { Cell::new(None) };
+    static HERE: Cell<Option<Own>> = const { Cell::new(None) };
 }
 
 impl Limit {
@@ -45,26 +56,36 @@ pub(super) fn note() {
 
 /// Where the calling OS thread's stack ends, if it was noted.
 pub(super) fn here() -> Option<Limit> {
-    HERE.get()
+    HERE.get()?.limit
 }
 
-/// `None`: the stack has no guard page, or the system does not tell.
-fn ask() -> Option<Limit> {
+/// The addresses of the calling OS thread's stack, from the start of a page. That of a process's
+/// first thread may be mapped in its upper part only. `None`: the system does not tell.
+pub(crate) fn own_stack() -> Option<Range<usize>> {
+    note();
+    HERE.get().map(|own| own.low..own.high)
+}
+
+/// `None`: the system does not tell.
+fn ask() -> Option<Own> {
     let (low, size, guard) = bounds()?;
     // SAFETY: these take no pointer.
     let (page, is_first) = unsafe {
         let page = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).ok()?;
         (page, libc::getpid() == libc::gettid())
     };
+    let high = low + size;
     // Its limit (`ulimit -s`) need not be a whole number of pages.
     let low = low.next_multiple_of(page);
-    if is_first {
+    let limit = if is_first {
         // The kernel lets this stack grow to its limit, and lets the next page fault.
-        return Some(Limit::new(low - page..low, size));
-    }
-    // The guard lies below the stack. glibc before 2.27 had it inside, as its lowest part:
-    // where it is not, that part is in use and does not fault.
-    (guard != 0).then(|| Limit::new(low - guard..low + guard, size))
+        Some(Limit::new(low - page..low, size))
+    } else {
+        // The guard lies below the stack. glibc before 2.27 had it inside, as its lowest part:
+        // where it is not, that part is in use and does not fault.
+        (guard != 0).then(|| Limit::new(low - guard..low + guard, size))
+    };
+    Some(Own { low, high, limit })
 }
 
 /// The lowest address of the calling OS thread's stack, its size, and that of its guard.

@@ -37,7 +37,7 @@ use std::sync::OnceLock;
 
 use self::signal_stack::SignalStack;
 
-pub(crate) use self::limit::Limit;
+pub(crate) use self::limit::{Limit, own_stack};
 
 /// The environment variable that switches the report off.
 const VARIABLE: &str = "TREFOIL_OVERFLOW";

@@ -1,5 +1,6 @@
 //! Spawning: what a thread can be given, what is refused, and who starts it.
 
+use core::panic::Location;
 use std::io;
 use std::sync::Arc;
 
@@ -68,6 +69,7 @@ impl Builder {
     /// `Unsupported`: the calling thread belongs to no runtime, or the runtime has no threads
     /// of the model. Else what the operating system says when it refuses a kernel thread or
     /// memory.
+    #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -80,6 +82,7 @@ impl Builder {
     /// # Safety
     ///
     /// `F` and `T` are `Send` and outlive the thread.
+    #[track_caller]
     pub(super) unsafe fn spawn_in<F: FnOnce() -> T, T>(
         self,
         scope: Option<Arc<ScopeData>>,
@@ -108,6 +111,7 @@ impl Builder {
         })
     }
 
+    #[track_caller]
     fn checked(self) -> io::Result<Traits> {
         if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
             return Err(invalid("a thread's name must not contain a NUL"));
@@ -120,6 +124,7 @@ impl Builder {
             stack_size: self.stack_size.unwrap_or(0),
             domain: current::domain(),
             scope: None,
+            spawned_at: Some(Location::caller()),
         })
     }
 }

@@ -7,6 +7,7 @@
 //! fiber and back costs 2 ns without such a frame, and 23 ns with one.
 
 use core::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use trefoil_fiber::{Fiber, RawFiber, Resumed, Stack, prefetch};
 
@@ -14,6 +15,7 @@ use super::header::Header;
 use super::live::{Live, run_current};
 use crate::current;
 use crate::overflow::Limit;
+use crate::usage::{Extent, Meter};
 
 /// Why a fiber has left its stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +32,27 @@ const PARK: usize = 0;
 const YIELD: usize = 1;
 
 /// What a fiber's stack begins with.
-unsafe fn entry(_: *mut ()) {
+///
+/// # Safety
+///
+/// `meter` is null, or a share of a [`Meter`] that is given up to this call.
+unsafe fn entry(meter: *mut ()) {
+    let meter = meter.cast_const().cast::<Meter>();
+    // SAFETY: the caller's promise.
+    let meter = (!meter.is_null()).then(|| unsafe { Arc::from_raw(meter) });
     // The thread is the current one: `resume` made it so.
-    run_current();
+    run_current(meter.as_deref());
 }
 
 /// For the worker, on its own stack.
 impl Live {
-    /// Gives a thread that has just started its stack.
-    pub fn equip(&self, stack: Stack) {
-        // SAFETY: `entry` takes nothing, and does not unwind: `run_current` catches the
-        // closure's panic.
-        let fiber = unsafe { Fiber::new(stack, entry, ptr::null_mut()) };
+    /// Gives a thread that has just started its stack, which is measured by `meter`, if there is
+    /// one: then the stack is clean ([`Meter::clean`]).
+    pub fn equip(&self, stack: Stack, meter: Option<Arc<Meter>>) {
+        let meter = meter.map_or(ptr::null(), Arc::into_raw);
+        // SAFETY: `entry` takes the share of the meter, is called once at most, and does not
+        // unwind: `run_current` catches the closure's panic.
+        let fiber = unsafe { Fiber::new(stack, entry, meter.cast_mut().cast()) };
         self.header().context.set(fiber.into_raw().as_ptr());
     }
 
@@ -130,6 +141,22 @@ pub(crate) fn limit(current: &Header) -> Option<Limit> {
     }
 }
 
+/// The stack of the current thread, if it is a fiber.
+pub(crate) fn extent(current: &Header) -> Option<Extent> {
+    let context = current.context.get();
+    if context.is_null() {
+        return None;
+    }
+    // SAFETY: as in `limit`.
+    unsafe {
+        let fiber = RawFiber::from_ptr(context);
+        Some(Extent {
+            addresses: fiber.stack_bounds(),
+            size: fiber.stack_size(),
+        })
+    }
+}
+
 /// Asks for the control block of a thread whose turn comes.
 #[inline(always)]
 pub(crate) fn prefetch_header(header: NonNull<Header>) {
@@ -137,8 +164,12 @@ pub(crate) fn prefetch_header(header: NonNull<Header>) {
 }
 
 /// Asks for what a thread's turn begins with: where its stack is entered, and its fiber's record.
+/// A thread that has not left its stack yet has neither.
 #[inline(always)]
 pub(crate) fn prefetch_stack(header: &Header) {
-    prefetch(header.context.get().cast_const().cast(), 1);
-    prefetch(header.depth.get(), 3);
+    let depth = header.depth.get();
+    if !depth.is_null() {
+        prefetch(header.context.get().cast_const().cast(), 1);
+        prefetch(depth, 3);
+    }
 }

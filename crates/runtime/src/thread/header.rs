@@ -5,7 +5,7 @@
 //!
 //! | fields                                    | who                                        |
 //! |-------------------------------------------|--------------------------------------------|
-//! | `id`, `model`, `name`, `stack_size`, `vtable` | anybody; they never change             |
+//! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
 //! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `is_main`, `concluded`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
@@ -15,6 +15,7 @@
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
 use core::num::NonZeroU64;
+use core::panic::Location;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::os::fd::OwnedFd;
@@ -86,6 +87,8 @@ pub(crate) struct Traits {
     /// The `run` that it belongs to.
     pub(crate) domain: DomainId,
     pub(crate) scope: Option<Arc<ScopeData>>,
+    /// Where; `None`: it is a plain OS thread.
+    pub(crate) spawned_at: Option<&'static Location<'static>>,
 }
 
 /// In the order in which a thread's turn touches them: a thread that waits among many thousand

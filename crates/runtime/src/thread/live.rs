@@ -20,6 +20,7 @@ use crate::current;
 use crate::owner::Owner;
 use crate::registry;
 use crate::state::OwnedWake;
+use crate::usage::Meter;
 use crate::wait::Waiter;
 
 /// The right of one OS thread to run one started thread.
@@ -69,14 +70,21 @@ impl Live {
         (size != 0).then_some(size)
     }
 
-    /// Runs the thread to its end on the calling kernel thread's stack.
+    /// Runs the thread to its end on the calling kernel thread's stack, which is measured by
+    /// `meter`, if there is one.
     ///
     /// # Panics
     ///
     /// If it has begun to run elsewhere.
-    pub fn run_here(self) {
+    pub fn run_here(self, meter: Option<&Meter>) {
+        if let Some(meter) = meter {
+            meter.clean_here();
+        }
         // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
-        unsafe { current::with(self.header, run_current) };
+        unsafe { current::with(self.header, || run_current(meter)) };
+        if let Some(meter) = meter {
+            meter.clean_here();
+        }
         self.finish();
     }
 
@@ -180,13 +188,14 @@ impl Owner {
 }
 
 /// Runs the current thread to its end, on its own stack: calls its closure and tells whoever
-/// waits for it. A thread that was cancelled before it began drops its closure instead.
+/// waits for it. A thread that was cancelled before it began drops its closure instead. Its stack
+/// is measured by `meter`, if there is one.
 ///
 /// # Panics
 ///
 /// If the current thread has begun already, or is a plain OS thread. The closure's own
 /// panic is caught: it is the thread's result.
-pub(super) fn run_current() {
+pub(super) fn run_current(meter: Option<&Meter>) {
     let header = current::thread_ref().0;
     // SAFETY: the current thread is alive; its closure is its own to take, once.
     unsafe {
@@ -201,7 +210,7 @@ pub(super) fn run_current() {
         } else {
             Header::call(header);
         }
-        conclude(header);
+        conclude(header, meter);
         header.as_ref().concluded.set(true);
     }
 }
@@ -214,8 +223,8 @@ pub(super) fn run_current() {
 /// # Safety
 ///
 /// The caller has a reference, and runs the thread, or holds its `NewThread`; the stage is
-/// RESULT.
-unsafe fn conclude(pointer: NonNull<Header>) {
+/// RESULT. `meter` only from the thread itself.
+unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>) {
     // SAFETY: the caller's reference keeps it alive. The result is the thread's until the
     // join word says otherwise.
     let (header, panicked) = unsafe { (pointer.as_ref(), Header::is_panic(pointer)) };
@@ -226,6 +235,10 @@ unsafe fn conclude(pointer: NonNull<Header>) {
     if header.join.is_detached() {
         // SAFETY: the handle has gone, so the result is nobody else's.
         unsafe { Header::clear(pointer) };
+    }
+    if let Some(meter) = meter {
+        // Before anybody is told: who has joined it finds it counted.
+        meter.note(header);
     }
     // SAFETY: `NewThread::make` has listed it, a thread concludes once, and we have a
     // reference.
@@ -271,7 +284,7 @@ pub(super) unsafe fn end(pointer: NonNull<Header>) {
     // SAFETY: the reference keeps it alive, and is given back at the end.
     unsafe {
         pointer.as_ref().state.finish();
-        conclude(pointer);
+        conclude(pointer, None);
         Header::release(pointer);
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::mem;
+use core::panic::Location;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
@@ -47,7 +48,8 @@ impl NewThread {
     }
 
     /// The first thread of a `run`, named "main". `stack_size` as the builder's; `None`:
-    /// the runtime's default.
+    /// the runtime's default. It was spawned where the caller says it was called.
+    #[track_caller]
     pub fn main<F, T>(
         closure: F,
         model: Model,
@@ -63,6 +65,7 @@ impl NewThread {
             stack_size: stack_size.unwrap_or(0),
             domain: domain.id(),
             scope: None,
+            spawned_at: Some(Location::caller()),
         };
         // SAFETY: by the bounds.
         let (thread, handle) = unsafe { NewThread::make(closure, model, traits) };

@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use super::header::Header;
 use crate::overflow::Limit;
+use crate::usage::Extent;
 
 /// # Safety
 ///
@@ -23,6 +24,10 @@ pub(crate) unsafe fn yield_now(_: &Header) -> bool {
 }
 
 pub(crate) fn limit(_: &Header) -> Option<Limit> {
+    None
+}
+
+pub(crate) fn extent(_: &Header) -> Option<Extent> {
     None
 }
 

@@ -132,6 +132,7 @@ impl Builder {
     /// # Errors
     ///
     /// As [`Builder::spawn`].
+    #[track_caller]
     pub fn spawn_scoped<'scope, F, T>(
         self,
         scope: &'scope Scope<'scope, '_>,
