@@ -66,9 +66,9 @@ run() {
     echo "asan: $about: ok"
 }
 
-# `makes_room` limits the process's address space, of which the sanitizer wants terabytes.
+# `address_space` limits the process's address space, of which the sanitizer wants terabytes.
 run "freed and lost memory" detect_leaks=1:detect_stack_use_after_return=0 \
-    --skip overflow --skip memory:: --skip makes_room
+    --skip overflow --skip memory:: --skip address_space
 
 # The topics in which threads reach what lies on other threads' stacks: waiters, borrowed values,
 # messages. To find a use after return the sanitizer gives each fiber a second stack for its locals,

@@ -1,16 +1,16 @@
-//! A process that has little address space. One test at a time, because the limit is the whole
-//! process's.
+//! A process that has little address space. One test, because the limit is the whole process's:
+//! the OS thread of another test gives address space back when it ends.
 
 use std::fs;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use trefoil_fiber::{MAX_STACK, Stack, StackPool};
 
-fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+#[test]
+fn where_address_space_is_short() {
+    what_is_free_makes_room_for_other_sizes();
+    something_makes_room_for_the_rest();
 }
 
 /// The address space that the process has, in bytes.
@@ -38,10 +38,8 @@ fn word(stack: &Stack) -> *mut usize {
 
 /// Free stacks of one size do not stand in the way of those of another; stacks that are out or
 /// promised stay.
-#[test]
 fn what_is_free_makes_room_for_other_sizes() {
     const MOST: usize = 30;
-    let _one = one_at_a_time();
     limit((MOST + 4) * MAX_STACK);
     let pool = StackPool::new();
     let small = pool.get(1).unwrap();
@@ -80,9 +78,7 @@ fn what_is_free_makes_room_for_other_sizes() {
 }
 
 /// Stacks do not take the last of the address space: something is left for the rest of the process.
-#[test]
 fn something_makes_room_for_the_rest() {
-    let _one = one_at_a_time();
     let pool = StackPool::new();
     // The first slab of small stacks takes less than 5 MiB.
     limit(size() + (18 << 20));
