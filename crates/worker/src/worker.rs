@@ -96,6 +96,8 @@ impl Worker {
 
     /// Queues a thread that is to start here, and has its stack reserved.
     pub fn push_new(&self, thread: NewThread) {
+        // Those that have started may all be parked now, and be woken before this one starts.
+        self.ready.make_room(self.started.get() + 1);
         self.ready.push_new(thread);
     }
 
