@@ -1,5 +1,6 @@
 //! A hybrid runtime as a value: its workers' OS threads, and programs that run on them.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -187,15 +188,19 @@ fn work(seed: Seed) {
     let own = hybrid.own.get().expect("the worker has just been made");
     let _ = seed.begun.send(Ok(()));
     drop(seed.begun);
-    let gone = seed.gone;
-    Schedule::new(&hybrid, &own).run(|| {
-        let _ = gone.send(());
-    });
+    // Once: whoever waits counts workers, and one that is stranded may yet end.
+    let gone = Cell::new(Some(seed.gone));
+    let tell = || {
+        if let Some(gone) = gone.take() {
+            let _ = gone.send(());
+        }
+    };
+    Schedule::new(&hybrid, &own).run(tell);
     own.worker.close();
     while own.deque.pop().is_some() {}
     drop(own);
     drop(hybrid.own.close());
-    let _ = gone.send(());
+    tell();
 }
 
 impl Drop for Runtime {
