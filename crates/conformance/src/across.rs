@@ -146,17 +146,23 @@ pub fn a_socket_crosses<A: Subject, B: Subject>() {
         move || {
             let writer = client.try_clone().unwrap();
             (&writer).write_all(&[1]).unwrap();
-            let mut server = handed.recv().unwrap();
-            let reader = thread::spawn(move || {
-                let mut bytes = [0; 3];
-                server.read_exact(&mut bytes).unwrap();
-                bytes
-            });
-            until_waiting(reader.thread(), Reason::Read);
+            let server = handed.recv().unwrap();
+            let reader = reader_of_three(server);
             (&writer).write_all(&[2, 3, 4]).unwrap();
             assert_eq!(reader.join().unwrap(), [2, 3, 4]);
         },
     );
+}
+
+/// A thread that reads three bytes, and waits for them by now.
+fn reader_of_three(mut socket: TcpStream) -> thread::JoinHandle<[u8; 3]> {
+    let reader = thread::spawn(move || {
+        let mut bytes = [0; 3];
+        std::io::Read::read_exact(&mut socket, &mut bytes).unwrap();
+        bytes
+    });
+    until_waiting(reader.thread(), Reason::Read);
+    reader
 }
 
 /// A socket that was waited for in one goes on in the other, also while the OS thread that
@@ -181,13 +187,8 @@ pub fn a_socket_leaves_a_busy_worker<A: Subject, B: Subject>() {
         move || {
             until_waiting(&who.recv().unwrap(), Reason::Read);
             (&client).write_all(&[1]).unwrap();
-            let mut server = handed.recv().unwrap();
-            let reader = thread::spawn(move || {
-                let mut bytes = [0; 3];
-                server.read_exact(&mut bytes).unwrap();
-                bytes
-            });
-            until_waiting(reader.thread(), Reason::Read);
+            let server = handed.recv().unwrap();
+            let reader = reader_of_three(server);
             (&client).write_all(&[2, 3, 4]).unwrap();
             assert_eq!(reader.join().unwrap(), [2, 3, 4]);
             tell.send(()).unwrap();

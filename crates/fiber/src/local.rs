@@ -8,7 +8,6 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::pool::StackPool;
 use crate::prefetch::prefetch;
@@ -138,16 +137,6 @@ impl LocalStacks {
         } else {
             self.put_slow(stack);
         }
-    }
-
-    /// The pool under this cache.
-    pub fn pool(&self) -> &Arc<StackPool> {
-        &self.pool
-    }
-
-    /// Gives back what nobody needs, as [`StackPool::tidy`].
-    pub fn tidy(&self, now: Instant) -> Option<Duration> {
-        self.pool.tidy(now)
     }
 
     /// Asks for the top of a stack that is taken soon.
