@@ -74,7 +74,7 @@ fn table_of_models(rows: &[Row]) -> Table {
     table.set_header(
         std::iter::once("workload".into())
             .chain(names_of(rows, Row::models))
-            .chain(["winner".into(), "the classic comparison".into()]),
+            .chain(["winner".into(), "the classic\ncomparison".into()]),
     );
     for row in rows {
         table.add_row(cells(row));
@@ -113,6 +113,7 @@ fn cells(row: &Row) -> Vec<String> {
     let winner = match verdict.leaders.len() {
         0 => "none".into(),
         1 => verdict.leaders[0].to_string(),
+        many if many == Model::ALL.len() => "all\n(within noise)".into(),
         _ => format!("{}\n(within noise)", names(&verdict.leaders)),
     };
     let predicted = names(scenario.predicted());
