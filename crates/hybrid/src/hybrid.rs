@@ -70,8 +70,8 @@ impl Runtime for Hybrid {
         };
         own.worker.reserve_stack(&thread)?;
         own.deque.push(thread);
-        self.shared
-            .rouse(self.shared.idle.work_added(own.deque.len()));
+        let shared = &*self.shared;
+        shared.rouse(shared.idle.work_added(own.deque.len(), shared));
         Ok(())
     }
 

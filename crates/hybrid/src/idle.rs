@@ -2,13 +2,14 @@
 //!
 //! | word        | meaning                                                    |
 //! |-------------|------------------------------------------------------------|
-//! | `sleepers`  | the workers that have announced to sleep; the last came last |
+//! | `sleepers`  | the workers that have announced to sleep; the last came last. And which one watches |
 //! | `sleeping`  | how many they are                                           |
 //! | `searching` | 1: a worker looks for work to steal                         |
-//! | `watching`  | 1: a sleeper has a timeout, and will look around            |
+//! | `watching`  | 1: a sleeper has a timeout or an alarm, and will look around |
 //!
-//! *Adding work:* (1) put it into a queue; (2) fence; (3) [`Idle::wants_waker`]: look at the
-//! words; (4) [`Idle::pick`] a sleeper and rouse it.
+//! *Adding work:* (1) put it into a queue; (2) fence; (3) look at the words; (4) take a sleeper
+//! out of the list and rouse it; or, for a lone thread, which its worker may be about to start,
+//! set a sleeper's alarm, unless one watches already.
 //!
 //! *Going to sleep:* (1) [`Idle::announce`]; (2) set the inbox to "asleep"; (3) fence; (4)
 //! look whether it is still in the list, and at the queues; (5) sleep. Who was picked before (2)
@@ -19,26 +20,59 @@
 //! `sleepers`, and its inbox "asleep", and rouses it; or it sees somebody who searches or
 //! watches. Who searches ends by finding something, and then [passes on](Idle::work_found)
 //! the search, or by going to sleep, which includes another look. A watcher looks when its
-//! time is over. If it is woken for work of its own, another sleeper is roused to watch.
+//! time is over. If it is woken for work of its own, another sleeper is to watch.
+//!
+//! *Placing* a thread with a worker that rests, which leaves it to that worker: (1) put it into
+//! its queue; (2) fence; (3) rouse the worker, if it sleeps; if it [rests](Resting) no more, the
+//! thread is a lone one that anybody may take. That worker: (1) says that it rests no more; (2)
+//! fence; (3) sees what is placed, and has somebody watch. So no thread is left to a worker
+//! that computes.
+//!
+//! An alarm is a timer in the kernel that ends a worker's sleep. It is set where waking the
+//! worker would cost more, and for nothing if the lone thread starts at once, as it does when its
+//! spawner joins it. When all sleep it is taken back, and nobody watches.
 //!
 //! A worker never sleeps while its own queues hold something, so all this is about work
 //! being done in parallel; that it is done at all needs it only for the injector.
 #![forbid(unsafe_code)]
 
 #[cfg(not(trefoil_loom))]
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 #[cfg(trefoil_loom)]
-use loom::sync::atomic::{AtomicUsize, Ordering, fence};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use trefoil_runtime::Spin;
 
 #[derive(Debug)]
 pub(crate) struct Idle {
     workers: usize,
-    sleepers: Spin<Vec<usize>>,
+    sleepers: Spin<Sleepers>,
     sleeping: AtomicUsize,
     searching: AtomicUsize,
     watching: AtomicUsize,
+}
+
+/// How sleepers are made to look around later. Called with the list locked, so that an alarm is
+/// set and taken back in the order of what the list says: it must not wait.
+pub(crate) trait Alarms {
+    /// Ends the worker's sleep in a while. `false`: it cannot be had.
+    fn set(&self, worker: usize) -> bool;
+
+    fn clear(&self, worker: usize);
+}
+
+#[derive(Debug)]
+struct Sleepers {
+    list: Vec<usize>,
+    watcher: Option<Watcher>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watcher {
+    /// It sleeps with a timeout.
+    Timeout(usize),
+    /// It was asleep already, and has an alarm.
+    Alarm(usize),
 }
 
 /// A worker's right to search. One has it at a time.
@@ -59,7 +93,10 @@ impl Idle {
     pub(crate) fn new(workers: usize) -> Idle {
         Idle {
             workers,
-            sleepers: Spin::new(Vec::with_capacity(workers)),
+            sleepers: Spin::new(Sleepers {
+                list: Vec::with_capacity(workers),
+                watcher: None,
+            }),
             sleeping: AtomicUsize::new(0),
             searching: AtomicUsize::new(0),
             watching: AtomicUsize::new(0),
@@ -69,11 +106,24 @@ impl Idle {
     /// Work has been added to a queue that now holds `waiting`: which worker must be roused,
     /// if any.
     #[inline]
-    pub(crate) fn work_added(&self, waiting: usize) -> Option<usize> {
+    pub(crate) fn work_added(&self, waiting: usize, alarms: &impl Alarms) -> Option<usize> {
         if self.workers == 1 {
             return None;
         }
-        self.wants_waker(waiting).then(|| self.pick()).flatten()
+        // Pairs with the fence of `last_look`.
+        fence(Ordering::SeqCst);
+        // Relaxed: the fence orders them.
+        if self.sleeping.load(Ordering::Relaxed) == 0 || self.searching.load(Ordering::Relaxed) != 0
+        {
+            return None;
+        }
+        if waiting > 1 {
+            self.pick()
+        } else if self.is_watched() {
+            None
+        } else {
+            self.appoint(alarms)
+        }
     }
 
     /// Work has been added from outside: nobody is there who would get to it anyway.
@@ -83,30 +133,57 @@ impl Idle {
         self.pick()
     }
 
-    #[inline]
-    fn wants_waker(&self, waiting: usize) -> bool {
-        // Pairs with the fence of `last_look`.
+    /// Work has been placed with this worker: which one must be roused, if any.
+    pub(crate) fn work_placed(
+        &self,
+        worker: usize,
+        resting: &Resting,
+        alarms: &impl Alarms,
+    ) -> Option<usize> {
+        // Pairs with the fences of `last_look` and `Resting::end`.
         fence(Ordering::SeqCst);
-        // Relaxed: the fence orders them.
-        self.sleeping.load(Ordering::Relaxed) != 0
-            && self.searching.load(Ordering::Relaxed) == 0
-            && (waiting > 1 || self.watching.load(Ordering::Relaxed) == 0)
+        if self.take(worker) {
+            Some(worker)
+        } else if resting.is_set() {
+            // It has yet to look, in its search or before it sleeps.
+            None
+        } else {
+            self.work_added(1, alarms)
+        }
     }
 
     /// Takes a sleeper out of the list, for the caller to rouse.
     #[cold]
     fn pick(&self) -> Option<usize> {
         let mut sleepers = self.sleepers.lock();
-        let worker = sleepers.pop()?;
-        self.sleeping.store(sleepers.len(), Ordering::Relaxed);
+        let worker = sleepers.list.pop()?;
+        self.count(&sleepers);
         Some(worker)
     }
 
-    /// Takes this worker out of the list, if it is there, for the caller to rouse.
-    pub(crate) fn take(&self, worker: usize) {
+    /// Takes this worker out of the list, for the caller to rouse. `false`: it is not there.
+    fn take(&self, worker: usize) -> bool {
         let mut sleepers = self.sleepers.lock();
-        sleepers.retain(|&sleeper| sleeper != worker);
-        self.sleeping.store(sleepers.len(), Ordering::Relaxed);
+        let there = sleepers.remove(worker);
+        self.count(&sleepers);
+        there
+    }
+
+    /// Has a sleeper watch, unless one does. If no alarm is to be had, it is to be roused.
+    #[cold]
+    fn appoint(&self, alarms: &impl Alarms) -> Option<usize> {
+        let mut sleepers = self.sleepers.lock();
+        let roused = sleepers.appoint(alarms);
+        self.count(&sleepers);
+        roused
+    }
+
+    /// Tells by the words what the list says.
+    fn count(&self, sleepers: &Sleepers) {
+        // Relaxed: the fences order them.
+        self.sleeping.store(sleepers.list.len(), Ordering::Relaxed);
+        let watching = usize::from(sleepers.watcher.is_some());
+        self.watching.store(watching, Ordering::Relaxed);
     }
 
     /// Begins a search, unless another worker searches.
@@ -115,16 +192,27 @@ impl Idle {
         free.then_some(Search(()))
     }
 
-    /// The search has found something. If there is `more`, somebody else is to go on: which
-    /// worker must be roused.
-    pub(crate) fn work_found(&self, search: Search, more: impl FnOnce() -> bool) -> Option<usize> {
+    /// The search has found something. If there is `more`, somebody else is to go on, and if not,
+    /// to watch: which worker must be roused.
+    pub(crate) fn work_found(
+        &self,
+        search: Search,
+        more: impl FnOnce() -> bool,
+        alarms: &impl Alarms,
+    ) -> Option<usize> {
         self.end_search(search);
         // Whoever added work and left it to our search has written before it looked; we
         // have written that we search no more, and look now.
         fence(Ordering::SeqCst);
-        let wanted = self.sleeping.load(Ordering::Relaxed) != 0
-            && (self.watching.load(Ordering::Relaxed) == 0 || more());
-        wanted.then(|| self.pick()).flatten()
+        if self.sleeping.load(Ordering::Relaxed) == 0 {
+            None
+        } else if more() {
+            self.pick()
+        } else if self.is_watched() {
+            None
+        } else {
+            self.appoint(alarms)
+        }
     }
 
     /// The search has found nothing. The worker goes on to sleep, which includes a last look.
@@ -133,16 +221,18 @@ impl Idle {
     }
 
     /// The worker is about to sleep.
-    pub(crate) fn announce(&self, worker: usize) -> Announced {
+    pub(crate) fn announce(&self, worker: usize, alarms: &impl Alarms) -> Announced {
         let mut sleepers = self.sleepers.lock();
-        sleepers.push(worker);
-        let sleeping = sleepers.len();
-        self.sleeping.store(sleeping, Ordering::Relaxed);
-        // Somebody must watch those that are awake.
-        let watches = sleeping < self.workers && self.watching.load(Ordering::Relaxed) == 0;
+        sleepers.list.push(worker);
+        let all_sleep = sleepers.list.len() == self.workers;
+        let watches = !all_sleep && sleepers.watcher.is_none();
         if watches {
-            self.watching.store(1, Ordering::Relaxed);
+            // Somebody must watch those that are awake.
+            sleepers.watcher = Some(Watcher::Timeout(worker));
+        } else if all_sleep {
+            sleepers.clear_alarm(alarms);
         }
+        self.count(&sleepers);
         Announced { worker, watches }
     }
 
@@ -151,9 +241,9 @@ impl Idle {
     /// and must not sleep: it is in the list no more, so nobody would rouse it again.
     #[must_use]
     pub(crate) fn last_look(&self, announced: &Announced) -> bool {
-        // Pairs with the fences of `wants_waker` and `work_injected`.
+        // Pairs with the fences of those who add work.
         fence(Ordering::SeqCst);
-        !self.sleepers.lock().contains(&announced.worker)
+        !self.sleepers.lock().list.contains(&announced.worker)
     }
 
     /// Whether a sleeper will look around soon. Asked after [`last_look`](Idle::last_look).
@@ -163,76 +253,225 @@ impl Idle {
 
     /// The worker is awake, for whatever reason. If it was the watcher and is `busy` now,
     /// another is to watch: which worker must be roused.
-    pub(crate) fn awake(&self, announced: Announced, busy: bool) -> Option<usize> {
+    pub(crate) fn awake(
+        &self,
+        announced: Announced,
+        busy: bool,
+        alarms: &impl Alarms,
+    ) -> Option<usize> {
         let mut sleepers = self.sleepers.lock();
-        if let Some(at) = sleepers
-            .iter()
-            .position(|&worker| worker == announced.worker)
-        {
-            sleepers.remove(at);
-            self.sleeping.store(sleepers.len(), Ordering::Relaxed);
+        sleepers.remove(announced.worker);
+        let watched = sleepers.watcher.is_some_and(|watcher| {
+            matches!(watcher, Watcher::Timeout(worker) | Watcher::Alarm(worker) if worker == announced.worker)
+        });
+        let mut roused = None;
+        if watched {
+            sleepers.clear_alarm(alarms);
+            sleepers.watcher = None;
+            if busy {
+                roused = sleepers.appoint(alarms);
+            }
         }
-        if !announced.watches {
+        self.count(&sleepers);
+        roused
+    }
+}
+
+impl Sleepers {
+    fn remove(&mut self, worker: usize) -> bool {
+        let at = self.list.iter().position(|&sleeper| sleeper == worker);
+        at.map(|at| self.list.remove(at)).is_some()
+    }
+
+    fn appoint(&mut self, alarms: &impl Alarms) -> Option<usize> {
+        if self.watcher.is_some() {
             return None;
         }
-        self.watching.store(0, Ordering::Relaxed);
-        let next = if busy { sleepers.pop() } else { None };
-        self.sleeping.store(sleepers.len(), Ordering::Relaxed);
-        next
+        let worker = *self.list.last()?;
+        if alarms.set(worker) {
+            self.watcher = Some(Watcher::Alarm(worker));
+            return None;
+        }
+        self.list.pop()
+    }
+
+    fn clear_alarm(&mut self, alarms: &impl Alarms) {
+        if let Some(Watcher::Alarm(worker)) = self.watcher {
+            alarms.clear(worker);
+            self.watcher = None;
+        }
+    }
+}
+
+/// Whether a worker has nothing to run. What is placed with it then is left to it by all others.
+#[derive(Debug)]
+pub(crate) struct Resting(AtomicBool);
+
+impl Resting {
+    pub(crate) fn new() -> Resting {
+        Resting(AtomicBool::new(true))
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        // Relaxed: where it matters, a fence orders it.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Only the worker itself.
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The worker is going to run something, perhaps for long. Then it looks at what was placed
+    /// with it: others may take that from now on, and those who sleep do not know. `false`: it
+    /// did not rest.
+    pub(crate) fn end(&self) -> bool {
+        if !self.is_set() {
+            return false;
+        }
+        self.0.store(false, Ordering::Relaxed);
+        // Pairs with the fence of `work_placed`: who has placed a thread sees this, or we see
+        // the thread.
+        fence(Ordering::SeqCst);
+        true
     }
 }
 
 #[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
+    use core::cell::RefCell;
 
-    #[test]
-    fn a_lone_thread_wakes_nobody_while_somebody_watches() {
-        let idle = Idle::new(2);
-        assert_eq!(idle.work_added(1), None, "nobody sleeps");
-        let one = idle.announce(1);
-        assert!(one.watches, "worker 0 is awake");
-        assert_eq!(idle.work_added(1), None);
-        assert_eq!(idle.work_added(2), Some(1));
-        assert_eq!(idle.awake(one, false), None);
-        assert_eq!(idle.work_added(2), None);
+    /// Notes who has an alarm.
+    #[derive(Default)]
+    struct Clock(RefCell<Vec<usize>>);
+
+    impl Alarms for Clock {
+        fn set(&self, worker: usize) -> bool {
+            self.0.borrow_mut().push(worker);
+            true
+        }
+
+        fn clear(&self, worker: usize) {
+            self.0.borrow_mut().retain(|&other| other != worker);
+        }
+    }
+
+    struct NoAlarms;
+
+    impl Alarms for NoAlarms {
+        fn set(&self, _: usize) -> bool {
+            false
+        }
+
+        fn clear(&self, _: usize) {
+            unreachable!("none is ever set");
+        }
     }
 
     #[test]
-    fn the_last_to_sleep_does_not_watch_and_is_woken_by_the_first_spawn() {
-        let idle = Idle::new(2);
-        let one = idle.announce(1);
-        let zero = idle.announce(0);
+    fn a_lone_thread_wakes_nobody_while_somebody_watches() {
+        let (idle, clock) = (Idle::new(2), Clock::default());
+        assert_eq!(idle.work_added(1, &clock), None, "nobody sleeps");
+        let one = idle.announce(1, &clock);
+        assert!(one.watches, "worker 0 is awake");
+        assert_eq!(idle.work_added(1, &clock), None);
+        assert_eq!(idle.work_added(2, &clock), Some(1));
+        assert_eq!(idle.awake(one, false, &clock), None);
+        assert_eq!(idle.work_added(2, &clock), None);
+        assert!(clock.0.take().is_empty(), "no alarm was wanted");
+    }
+
+    #[test]
+    fn where_nobody_watches_a_lone_thread_sets_an_alarm() {
+        let (idle, clock) = (Idle::new(2), Clock::default());
+        let one = idle.announce(1, &clock);
+        let zero = idle.announce(0, &clock);
         assert!(one.watches && !zero.watches);
-        assert_eq!(idle.awake(one, false), None);
-        let one = idle.announce(1);
+        assert_eq!(idle.awake(one, false, &clock), None);
+        let one = idle.announce(1, &clock);
         assert!(!one.watches, "all sleep");
-        assert_eq!(idle.awake(zero, false), None);
-        assert_eq!(idle.work_added(1), Some(1));
-        assert_eq!(idle.awake(one, false), None);
+        assert_eq!(idle.awake(zero, false, &clock), None);
+        assert_eq!(idle.work_added(1, &clock), None);
+        assert_eq!(*clock.0.borrow(), [1]);
+        assert_eq!(idle.work_added(1, &clock), None, "it watches already");
+        assert_eq!(*clock.0.borrow(), [1], "once");
+        let zero = idle.announce(0, &clock);
+        assert!(!zero.watches && clock.0.take().is_empty(), "all sleep");
+        assert_eq!(idle.awake(zero, false, &clock), None);
+        assert_eq!(idle.awake(one, false, &clock), None);
+    }
+
+    #[test]
+    fn without_an_alarm_the_sleeper_is_roused() {
+        let idle = Idle::new(2);
+        let (one, zero) = (idle.announce(1, &NoAlarms), idle.announce(0, &NoAlarms));
+        assert_eq!(idle.awake(one, false, &NoAlarms), None);
+        let one = idle.announce(1, &NoAlarms);
+        assert_eq!(idle.awake(zero, false, &NoAlarms), None);
+        assert_eq!(idle.work_added(1, &NoAlarms), Some(1));
+        assert_eq!(idle.awake(one, false, &NoAlarms), None);
+    }
+
+    #[test]
+    fn a_watcher_that_is_busy_has_another_watch() {
+        let (idle, clock) = (Idle::new(3), Clock::default());
+        let two = idle.announce(2, &clock);
+        let one = idle.announce(1, &clock);
+        assert!(two.watches && !one.watches);
+        assert_eq!(idle.awake(two, true, &clock), None);
+        assert_eq!(*clock.0.borrow(), [1]);
+        assert_eq!(idle.awake(one, false, &clock), None);
+        assert!(clock.0.take().is_empty(), "who is awake needs no alarm");
     }
 
     #[test]
     fn one_searches_at_a_time_and_passes_it_on() {
-        let idle = Idle::new(3);
-        let announced = idle.announce(2);
+        let (idle, clock) = (Idle::new(3), Clock::default());
+        let announced = idle.announce(2, &clock);
         let search = idle.search().unwrap();
         assert!(idle.search().is_none());
-        assert_eq!(idle.work_added(5), None, "left to the search");
-        assert_eq!(idle.work_found(search, || true), Some(2));
-        assert_eq!(idle.awake(announced, false), None);
+        assert_eq!(idle.work_added(5, &clock), None, "left to the search");
+        assert_eq!(idle.work_found(search, || true, &clock), Some(2));
+        assert_eq!(idle.awake(announced, false, &clock), None);
         let search = idle.search().unwrap();
-        assert_eq!(idle.work_found(search, || true), None, "nobody sleeps");
+        assert_eq!(
+            idle.work_found(search, || true, &clock),
+            None,
+            "nobody sleeps"
+        );
     }
 
     #[test]
     fn a_single_worker_has_nobody_to_wake() {
         let idle = Idle::new(1);
-        let announced = idle.announce(0);
+        let announced = idle.announce(0, &NoAlarms);
         assert!(!announced.watches);
-        assert_eq!(idle.work_added(7), None);
+        assert_eq!(idle.work_added(7, &NoAlarms), None);
         assert_eq!(idle.work_injected(), Some(0));
-        assert_eq!(idle.awake(announced, false), None);
+        assert_eq!(idle.awake(announced, false, &NoAlarms), None);
+    }
+
+    #[test]
+    fn what_is_placed_rouses_its_worker_or_is_for_all() {
+        let (idle, clock) = (Idle::new(3), Clock::default());
+        let resting = Resting::new();
+        assert_eq!(
+            idle.work_placed(1, &resting, &clock),
+            None,
+            "it has yet to look"
+        );
+        let one = idle.announce(1, &clock);
+        assert_eq!(idle.work_placed(1, &resting, &clock), Some(1));
+        assert_eq!(idle.awake(one, true, &clock), None);
+        assert!(resting.end() && !resting.end());
+        assert_eq!(idle.work_placed(1, &resting, &clock), None, "nobody sleeps");
+        let two = idle.announce(2, &clock);
+        let zero = idle.announce(0, &clock);
+        assert_eq!(idle.awake(two, false, &clock), None);
+        assert_eq!(idle.work_placed(1, &resting, &clock), None);
+        assert_eq!(*clock.0.borrow(), [0], "it is for all: one is to look");
+        assert_eq!(idle.awake(zero, false, &clock), None);
     }
 }
 
@@ -244,11 +483,31 @@ mod loom_models {
     use loom::sync::Arc;
     use loom::thread;
 
+    /// Of worker 1.
+    struct Alarm(AtomicBool);
+
+    impl Alarms for Alarm {
+        fn set(&self, worker: usize) -> bool {
+            assert_eq!(worker, 1);
+            self.0.store(true, Ordering::Relaxed);
+            true
+        }
+
+        fn clear(&self, worker: usize) {
+            assert_eq!(worker, 1);
+            self.0.store(false, Ordering::Relaxed);
+        }
+    }
+
     struct Model {
         idle: Idle,
         work: AtomicUsize,
         /// The inbox's "asleep", and the bell.
         asleep: AtomicUsize,
+        alarm: Alarm,
+        /// Of worker 0.
+        placed: AtomicUsize,
+        resting: Resting,
     }
 
     impl Model {
@@ -257,28 +516,46 @@ mod loom_models {
                 idle: Idle::new(2),
                 work: AtomicUsize::new(0),
                 asleep: AtomicUsize::new(0),
+                alarm: Alarm(AtomicBool::new(false)),
+                placed: AtomicUsize::new(0),
+                resting: Resting::new(),
             })
         }
 
-        fn rouse(&self, worker: usize) {
-            assert_eq!(worker, 1);
-            // As `Inbox::rouse`: only a worker that is asleep is woken.
-            let _ = self
-                .asleep
-                .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed);
+        fn rouse(&self, worker: Option<usize>) {
+            // Worker 0 is awake.
+            if worker == Some(1) {
+                // As `Inbox::rouse`: only a worker that is asleep is woken.
+                let _ = self
+                    .asleep
+                    .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+
+        /// Adds to the queues, which hold `waiting` then.
+        fn add(&self, waiting: usize) {
+            self.work.store(waiting, Ordering::Release);
+            self.rouse(self.idle.work_added(waiting, &self.alarm));
+        }
+
+        /// What worker 1 may take, and must not leave to nobody.
+        fn waiting(&self) -> usize {
+            let resting = self.resting.is_set();
+            let placed = self.placed.load(Ordering::Relaxed);
+            self.work.load(Ordering::Relaxed) + if resting { 0 } else { placed }
         }
 
         /// Whether worker 1 sleeps without a timeout, at the end.
         fn rest(&self) -> bool {
-            let announced = self.idle.announce(1);
+            let announced = self.idle.announce(1, &self.alarm);
             let _ = self
                 .asleep
                 .compare_exchange(0, 1, Ordering::Release, Ordering::Relaxed);
             let picked = self.idle.last_look(&announced);
-            let work = self.work.load(Ordering::Relaxed);
+            let work = self.waiting();
             if picked || work > 1 || work == 1 && !self.idle.is_watched() {
                 self.asleep.store(0, Ordering::Relaxed);
-                let _ = self.idle.awake(announced, false);
+                let _ = self.idle.awake(announced, false, &self.alarm);
                 return false;
             }
             !announced.watches
@@ -288,10 +565,8 @@ mod loom_models {
     /// Also checks that nobody sleeps whom nobody could rouse.
     fn sleeps_over_work(model: &Model, without_timeout: bool) -> bool {
         let asleep = model.asleep.load(Ordering::Acquire) == 1;
-        assert!(!asleep || model.idle.sleepers.lock().contains(&1));
-        without_timeout
-            && model.asleep.load(Ordering::Acquire) == 1
-            && model.work.load(Ordering::Relaxed) != 0
+        assert!(!asleep || model.idle.sleepers.lock().list.contains(&1));
+        without_timeout && asleep && !model.alarm.0.load(Ordering::Acquire) && model.waiting() != 0
     }
 
     #[test]
@@ -302,9 +577,7 @@ mod loom_models {
             let injector = thread::spawn(move || {
                 // The injector counts as more than a lone thread.
                 other.work.store(2, Ordering::Release);
-                if let Some(worker) = other.idle.work_injected() {
-                    other.rouse(worker);
-                }
+                other.rouse(other.idle.work_injected());
             });
             // Even as a watcher it must be found: an injected thread has nobody else.
             let _ = model.rest();
@@ -318,12 +591,7 @@ mod loom_models {
         loom::model(|| {
             let model = Model::new();
             let other = Arc::clone(&model);
-            let spawner = thread::spawn(move || {
-                other.work.store(2, Ordering::Release);
-                if let Some(worker) = other.idle.work_added(2) {
-                    other.rouse(worker);
-                }
-            });
+            let spawner = thread::spawn(move || other.add(2));
             let search = model.idle.search();
             if let Some(search) = search {
                 model.idle.end_search(search);
@@ -342,15 +610,63 @@ mod loom_models {
             let other = Arc::clone(&model);
             let spawner = thread::spawn(move || {
                 // Worker 0 was asleep too, until now: worker 1 finds it so, or awake.
-                let zero = other.idle.announce(0);
-                let _ = other.idle.awake(zero, false);
-                other.work.store(1, Ordering::Release);
-                if let Some(worker) = other.idle.work_added(1) {
-                    other.rouse(worker);
-                }
+                let zero = other.idle.announce(0, &other.alarm);
+                let _ = other.idle.awake(zero, false, &other.alarm);
+                other.add(1);
             });
             let without_timeout = model.rest();
             spawner.join().unwrap();
+            assert!(!sleeps_over_work(&model, without_timeout));
+        });
+    }
+
+    /// An alarm that is taken back because all sleep was not the one of a later thread.
+    #[test]
+    fn an_alarm_is_not_taken_back_under_a_lone_thread() {
+        loom::model(|| {
+            let model = Model::new();
+            let other = Arc::clone(&model);
+            let spawner = thread::spawn(move || {
+                let zero = other.idle.announce(0, &other.alarm);
+                let _ = other.idle.awake(zero, false, &other.alarm);
+                other.add(1);
+                // It starts the thread itself, sleeps, and comes back with another.
+                other.work.store(0, Ordering::Relaxed);
+                let zero = other.idle.announce(0, &other.alarm);
+                let _ = other.idle.awake(zero, false, &other.alarm);
+                other.add(1);
+            });
+            let without_timeout = model.rest();
+            spawner.join().unwrap();
+            assert!(!sleeps_over_work(&model, without_timeout));
+        });
+    }
+
+    /// A thread is placed with worker 0 while that finds something else to run, for ever. It is
+    /// not left to it: worker 1 takes it, or will look.
+    #[test]
+    fn nothing_is_placed_behind_one_that_computes() {
+        loom::model(|| {
+            let model = Model::new();
+            let placer = Arc::clone(&model);
+            let busy = Arc::clone(&model);
+            let placing = thread::spawn(move || {
+                placer.placed.store(1, Ordering::Release);
+                let roused = placer.idle.work_placed(0, &placer.resting, &placer.alarm);
+                placer.rouse(roused);
+            });
+            // Worker 1 sleeps for good.
+            let without_timeout = {
+                let zero = model.idle.announce(0, &model.alarm);
+                let sleeps = model.rest();
+                let _ = model.idle.awake(zero, false, &model.alarm);
+                sleeps
+            };
+            assert!(busy.resting.end());
+            if busy.placed.load(Ordering::Relaxed) != 0 {
+                busy.rouse(busy.idle.work_added(1, &busy.alarm));
+            }
+            placing.join().unwrap();
             assert!(!sleeps_over_work(&model, without_timeout));
         });
     }
@@ -361,24 +677,27 @@ mod loom_models {
         loom::model(|| {
             let idle = Arc::new(Idle::new(3));
             let work = Arc::new(AtomicUsize::new(0));
+            let alarm = Arc::new(Alarm(AtomicBool::new(false)));
             // Worker 2 sleeps; worker 1 searches, and has found something elsewhere.
-            let sleeper = idle.announce(2);
+            let sleeper = idle.announce(2, &*alarm);
             let search = idle.search().expect("nobody else searches");
             let spawner = {
-                let (idle, work) = (Arc::clone(&idle), Arc::clone(&work));
+                let (idle, work, alarm) =
+                    (Arc::clone(&idle), Arc::clone(&work), Arc::clone(&alarm));
                 thread::spawn(move || {
                     work.store(2, Ordering::Relaxed);
-                    idle.work_added(2)
+                    idle.work_added(2, &*alarm)
                 })
             };
-            let passed_on = idle.work_found(search, || work.load(Ordering::Relaxed) != 0);
+            let more = || work.load(Ordering::Relaxed) != 0;
+            let passed_on = idle.work_found(search, more, &*alarm);
             let added = spawner.join().unwrap();
             assert_eq!(
                 [passed_on, added].into_iter().flatten().collect::<Vec<_>>(),
                 [2],
                 "the sleeper is roused, once"
             );
-            let _ = idle.awake(sleeper, true);
+            let _ = idle.awake(sleeper, false, &*alarm);
         });
     }
 }

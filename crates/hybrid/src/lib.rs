@@ -69,6 +69,8 @@
 #[cfg(not(trefoil_loom))]
 mod builder;
 #[cfg(not(trefoil_loom))]
+mod effort;
+#[cfg(not(trefoil_loom))]
 mod hybrid;
 mod idle;
 #[cfg(not(trefoil_loom))]

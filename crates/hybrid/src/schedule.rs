@@ -1,5 +1,6 @@
 //! A worker's loop: what runs next, where to look for work, when to sleep.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -7,20 +8,19 @@ use std::time::{Duration, Instant};
 use trefoil_runtime::{Held, NewThread};
 use trefoil_worker::Rested;
 
+use crate::effort::{self, Effort};
 use crate::hybrid::{Hybrid, Own};
 use crate::idle::Search;
-use crate::shared::{IMBALANCE, Seat};
+use crate::shared::{IMBALANCE, Run, Seat};
 
-/// How many threads run between two looks outside.
+/// How many rounds there are between two looks outside.
 const ROUND: u32 = 64;
-/// How long a search goes on. About what it costs to put a worker to sleep and wake it.
-const SEARCH: Duration = Duration::from_micros(20);
 /// A worker with one new thread that has not come back to its loop for so long computes.
 const STANDSTILL: Duration = Duration::from_micros(4);
 /// The same, where who looks has far more threads already. Less than a search, so that it is
 /// ever reached.
 const LONG_STANDSTILL: Duration = Duration::from_micros(15);
-const _: () = assert!(LONG_STANDSTILL.as_micros() < SEARCH.as_micros());
+const _: () = assert!(LONG_STANDSTILL.as_micros() < effort::LONGEST.as_micros());
 /// A watcher sleeps for so long, then ever longer while it finds nothing.
 const FIRST_WATCH: Duration = Duration::from_micros(200);
 const LONGEST_WATCH: Duration = Duration::from_millis(1);
@@ -29,7 +29,14 @@ const LONGEST_WATCH: Duration = Duration::from_millis(1);
 pub(crate) struct Schedule<'a> {
     hybrid: &'a Arc<Hybrid>,
     own: &'a Held<Own>,
+    seat: &'a Seat,
     watch: Duration,
+    effort: Effort,
+    /// Since the last look outside: also where threads chat with those of another worker, so that
+    /// each of them ends a spell of work, and no sleep comes in between.
+    turns: Cell<u32>,
+    /// Where the next threads of a burst go, if not here.
+    away: Cell<Option<Run>>,
     /// The runtime closes, and threads that have started here do not end.
     stranded: bool,
 }
@@ -39,7 +46,11 @@ impl<'a> Schedule<'a> {
         Schedule {
             hybrid,
             own,
+            seat: &hybrid.shared.seats[hybrid.seat],
             watch: FIRST_WATCH,
+            effort: Effort::new(),
+            turns: Cell::new(0),
+            away: Cell::new(None),
             stranded: false,
         }
     }
@@ -49,9 +60,9 @@ impl<'a> Schedule<'a> {
     pub(crate) fn run(&mut self, stranded: impl Fn()) {
         let shared = &self.hybrid.shared;
         loop {
-            self.tell_resting(false);
-            while self.round() {}
-            self.tell_resting(true);
+            self.rests_no_more();
+            let ran = self.run_all();
+            self.seat.resting.begin();
             if shared.is_closing() {
                 if self.own.worker.started() == 0 {
                     return;
@@ -60,19 +71,21 @@ impl<'a> Schedule<'a> {
                     stranded();
                 }
             }
-            match self.search() {
+            match self.search(ran) {
                 Some(thread) => {
                     // Before it runs, perhaps for long: what is placed with a worker that rests
                     // is left to it by all others.
-                    self.tell_resting(false);
+                    self.rests_no_more();
                     self.start(thread);
                 }
+                None if self.own.worker.has_mail() => {}
                 None => self.rest(),
             }
         }
     }
 
     fn start(&self, thread: NewThread) {
+        self.tell_load(self.own.worker.started() + 1);
         self.own
             .worker
             .start(thread, self.own.owner(), Arc::clone(self.hybrid) as _);
@@ -85,73 +98,101 @@ impl<'a> Schedule<'a> {
         if started < IMBALANCE {
             return self.start(thread);
         }
-        match self.hybrid.shared.emptier(started) {
+        let run = self.away.take();
+        match run.or_else(|| self.hybrid.shared.emptier(started)) {
             None => self.start(thread),
-            Some(worker) => self.send_away(thread, worker),
+            Some(run) => self.send_away(thread, run),
         }
     }
 
     #[cold]
-    fn send_away(&self, thread: NewThread, worker: usize) {
-        if let Err(thread) = self.hybrid.shared.place(thread, worker) {
+    fn send_away(&self, thread: NewThread, mut run: Run) {
+        run.left -= 1;
+        self.away.set((run.left != 0).then_some(run));
+        if let Err(thread) = self.hybrid.shared.place(thread, run.worker) {
             self.start(thread);
         }
     }
 
-    /// Lets others see whether there is something to run here.
-    fn tell_resting(&self, resting: bool) {
-        let seat = &self.hybrid.shared.seats[self.hybrid.seat];
-        // Relaxed: a hint.
-        seat.resting.store(resting, Ordering::Relaxed);
+    /// The worker is going to run something, perhaps for long. What was placed with it while it
+    /// rested was left to it by all others, who now are to look.
+    fn rests_no_more(&self) {
+        if self.seat.resting.end() && !self.seat.placed.is_empty() {
+            let shared = &self.hybrid.shared;
+            shared.rouse(shared.idle.work_added(1, &**shared));
+        }
     }
 
     /// Lets others see how many threads are here.
-    fn tell_load(&self) {
-        let started = self.own.worker.started();
-        let seat = &self.hybrid.shared.seats[self.hybrid.seat];
+    fn tell_load(&self, started: usize) {
         // Relaxed: a hint.
-        seat.started.store(started, Ordering::Relaxed);
+        self.seat.started.store(started, Ordering::Relaxed);
     }
 
     /// A thread from outside, or from another worker that has placed it here.
     fn arrived(&self) -> Option<NewThread> {
-        let shared = &self.hybrid.shared;
-        let placed = shared.seats[self.hybrid.seat].placed.pop();
-        placed.or_else(|| shared.injector.pop())
+        let placed = self.seat.placed.pop();
+        placed.or_else(|| self.hybrid.shared.injector.pop())
     }
 
-    /// Runs threads, started and new ones by turns. `false`: there was none.
-    fn round(&self) -> bool {
-        let own = self.own;
-        let seat = &self.hybrid.shared.seats[self.hybrid.seat];
-        // Only this worker writes it.
-        let mut rounds = seat.rounds.load(Ordering::Relaxed);
-        for ran in 0..ROUND {
-            rounds = rounds.wrapping_add(1);
-            seat.rounds.store(rounds, Ordering::Relaxed);
-            own.worker.read_inbox(own.owner());
-            let resumed = own
-                .worker
-                .run_next(own.owner(), || Arc::clone(self.hybrid) as _);
-            let new = own.deque.pop();
-            let started = new.is_some();
-            if let Some(thread) = new {
-                self.place(thread);
-            }
-            if !resumed && !started {
-                return ran != 0;
+    /// Runs threads, started and new ones by turns, until there is none.
+    fn run_all(&self) -> bool {
+        let mut ran = false;
+        while self.round() {
+            ran = true;
+            let turns = self.turns.get() + 1;
+            self.turns.set(turns % ROUND);
+            if turns == ROUND {
+                self.look_outside();
             }
         }
-        own.worker.look_outside(own.owner());
-        self.tell_load();
+        ran
+    }
+
+    /// Runs one thread that has started, and starts one. `false`: there was none.
+    #[inline]
+    fn round(&self) -> bool {
+        let own = self.own;
+        let rounds = &self.seat.rounds;
+        // Only this worker writes it.
+        rounds.store(
+            rounds.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
+        own.worker.read_inbox(own.owner());
+        let resumed = own
+            .worker
+            .run_next(own.owner(), || Arc::clone(self.hybrid) as _);
+        self.start_next() || resumed
+    }
+
+    fn look_outside(&self) {
+        let worker = &self.own.worker;
+        worker.look_outside(self.own.owner());
+        self.tell_load(worker.started());
         if let Some(thread) = self.arrived() {
             self.start(thread);
+        }
+    }
+
+    /// Starts a thread that was spawned here, or placed. `false`: there was none.
+    #[inline]
+    fn start_next(&self) -> bool {
+        if let Some(thread) = self.own.deque.pop() {
+            self.place(thread);
+        } else if let Some(thread) = self.seat.placed.pop() {
+            self.start(thread);
+        } else {
+            self.away.set(None);
+            return false;
         }
         true
     }
 
-    /// Looks for a new thread elsewhere, for a moment.
-    fn search(&self) -> Option<NewThread> {
+    /// Looks for a new thread elsewhere, for a moment. A worker that has `ran` threads of its own
+    /// looks for as long as that has paid lately; one that was woken, and not for those, was woken
+    /// to search.
+    fn search(&self, ran: bool) -> Option<NewThread> {
         let shared = &self.hybrid.shared;
         if let Some(thread) = self.arrived() {
             return Some(thread);
@@ -160,15 +201,29 @@ impl<'a> Schedule<'a> {
             return None;
         }
         let search = shared.idle.search()?;
-        let found = self.look_around(&search);
-        match found {
-            Some(_) => shared.rouse(shared.idle.work_found(search, || shared.has_work())),
-            None => shared.idle.end_search(search),
+        let span = if ran {
+            self.effort.next()
+        } else {
+            effort::LONGEST
+        };
+        let found = self.look_around(&search, span);
+        let paid = found.is_some() || self.own.worker.has_mail();
+        if ran {
+            self.effort.paid(paid);
+        }
+        if paid {
+            // What was left to this search is somebody else's now.
+            let next = shared
+                .idle
+                .work_found(search, || shared.has_work(), &**shared);
+            shared.rouse(next);
+        } else {
+            shared.idle.end_search(search);
         }
         found
     }
 
-    fn look_around(&self, _: &Search) -> Option<NewThread> {
+    fn look_around(&self, _: &Search, span: Duration) -> Option<NewThread> {
         let shared = &self.hybrid.shared;
         let begin = Instant::now();
         let mut suspects = Suspects::new(shared.seats.len());
@@ -176,24 +231,27 @@ impl<'a> Schedule<'a> {
             if let Some(thread) = self.arrived().or_else(|| self.steal(&mut suspects)) {
                 return Some(thread);
             }
-            if self.own.worker.has_mail() || begin.elapsed() > SEARCH {
-                return None;
-            }
             for _ in 0..16 {
+                if self.own.worker.has_mail() {
+                    return None;
+                }
                 std::hint::spin_loop();
+            }
+            if begin.elapsed() >= span {
+                return None;
             }
         }
     }
 
-    /// Takes from a worker that has two or more new threads, or one and computes.
+    /// Takes from a worker that has two or more new threads, or computes and has one, or has some
+    /// that were placed there.
     fn steal(&self, suspects: &mut Suspects) -> Option<NewThread> {
         let seats = &self.hybrid.shared.seats;
         let others = (1..seats.len()).map(|step| (self.hybrid.seat + step) % seats.len());
         for victim in others {
             let seat = &seats[victim];
-            let waiting = seat.waiting();
-            let take = waiting > 1
-                || (waiting == 1
+            let take = seat.waiting() > 1
+                || (seat.offers()
                     && suspects.stands_still(
                         victim,
                         seat.rounds.load(Ordering::Relaxed),
@@ -220,8 +278,8 @@ impl<'a> Schedule<'a> {
     /// Sleeps until there is something to do.
     fn rest(&mut self) {
         let shared = &self.hybrid.shared;
-        self.tell_load();
-        let announced = shared.idle.announce(self.hybrid.seat);
+        self.tell_load(self.own.worker.started());
+        let announced = shared.idle.announce(self.hybrid.seat, &**shared);
         let at_most = announced.watches.then_some(self.watch);
         // Without a thread of its own it does nothing until it has found one in a queue.
         let idle = self.own.worker.started() == 0;
@@ -231,14 +289,14 @@ impl<'a> Schedule<'a> {
         let rested = self.own.worker.sleep(self.own.owner(), at_most, || {
             let picked = shared.idle.last_look(&announced);
             let news = shared.is_closing() && !self.stranded;
-            let placed = !shared.seats[self.hybrid.seat].placed.is_empty();
+            let placed = !self.seat.placed.is_empty();
             picked || news || placed || !shared.injector.is_empty() || self.others_wait()
         });
         if idle {
             shared.idlers.owe();
         }
         let (watched, busy) = (announced.watches, self.own.worker.ready() != 0);
-        shared.rouse(shared.idle.awake(announced, busy));
+        shared.rouse(shared.idle.awake(announced, busy, &**shared));
         self.watch = if watched && rested == Rested::Slept && !busy {
             LONGEST_WATCH.min(self.watch * 2)
         } else {
@@ -250,8 +308,10 @@ impl<'a> Schedule<'a> {
     /// run, is left to the watcher, if there is one.
     fn others_wait(&self) -> bool {
         let shared = &self.hybrid.shared;
-        let alone = usize::from(shared.idle.is_watched());
-        shared.seats.iter().any(|seat| seat.waiting() > alone)
+        let watched = shared.idle.is_watched();
+        let alone = usize::from(watched);
+        let mut seats = shared.seats.iter();
+        seats.any(|seat| seat.waiting() > alone || (!watched && seat.offers_placed()))
     }
 }
 

@@ -2,18 +2,26 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crossbeam_deque::{Steal, Stealer};
 use crossbeam_utils::CachePadded;
 use trefoil_runtime::{Companions, Idlers, NewThread, Owner};
 use trefoil_worker::{Remote, Stacks};
 
-use crate::idle::Idle;
+use crate::idle::{Alarms, Idle, Resting};
 use crate::injector::Injector;
 
 /// A thread stays for life where it starts. So a worker that has so many more threads than one
 /// without work lets that one start the next.
 pub(crate) const IMBALANCE: usize = 8;
+/// Or, if it has many, by this part of them more.
+const IMBALANCED_PART: usize = 8;
+/// How many threads go to another worker in a run, at most. Neighbours have much to do with each
+/// other: each run's end is a place where they do it across workers.
+const LONGEST_RUN: usize = 64;
+/// When a sleeper looks whether a lone thread, which its worker may be about to start, still waits.
+const ALARM: Duration = Duration::from_micros(50);
 
 /// What others have of one worker.
 #[derive(Debug)]
@@ -25,9 +33,9 @@ pub(crate) struct Seat {
     /// Threads that other workers have placed here.
     pub(crate) placed: Injector,
     /// The worker has nothing to run.
-    pub(crate) resting: AtomicBool,
-    /// How many threads have started here and not ended, as the worker told last: at the
-    /// end of a round, and before it slept.
+    pub(crate) resting: Resting,
+    /// How many threads have started here and not ended, as the worker told last: when it started
+    /// one, at the end of a round, and before it slept.
     pub(crate) started: AtomicUsize,
     /// The worker's number as an owner of fibers, and how to wake it.
     settled: OnceLock<(usize, Arc<Remote>)>,
@@ -59,7 +67,7 @@ impl Shared {
                 stealer,
                 rounds: CachePadded::new(AtomicU32::new(0)),
                 placed: Injector::new(Arc::clone(&idlers)),
-                resting: AtomicBool::new(true),
+                resting: Resting::new(),
                 started: AtomicUsize::new(0),
                 settled: OnceLock::new(),
             })
@@ -95,29 +103,31 @@ impl Shared {
         }
     }
 
-    /// A worker without work, asleep or about to wake, with far fewer threads than `started`.
-    pub(crate) fn emptier(&self, started: usize) -> Option<usize> {
-        // Relaxed: hints.
-        self.seats.iter().position(|seat| {
-            seat.rests()
-                && seat.started.load(Ordering::Relaxed) + seat.placed.len() + IMBALANCE <= started
+    /// A worker without work, asleep or about to wake, with far fewer threads than `started`, and
+    /// how many it is to start.
+    pub(crate) fn emptier(&self, started: usize) -> Option<Run> {
+        let enough = IMBALANCE.max(started / IMBALANCED_PART);
+        self.seats.iter().enumerate().find_map(|(worker, seat)| {
+            let lacks = started.checked_sub(seat.load())?;
+            (seat.resting.is_set() && lacks >= enough).then(|| Run {
+                worker,
+                // Until it has as many more.
+                left: LONGEST_RUN.min(lacks * 2),
+            })
         })
     }
 
     /// Lets another worker start the thread. Gives it back if the workers are ending.
     pub(crate) fn place(&self, thread: NewThread, worker: usize) -> Result<(), NewThread> {
-        let placed = self.seats[worker].placed.push(thread);
-        // Pairs with the fence of `Idle::last_look`: the worker sees the thread there, or we
-        // see that it sleeps.
-        std::sync::atomic::fence(Ordering::SeqCst);
-        self.idle.take(worker);
-        self.rouse(Some(worker));
-        placed
+        let seat = &self.seats[worker];
+        seat.placed.push(thread)?;
+        self.rouse(self.idle.work_placed(worker, &seat.resting, self));
+        Ok(())
     }
 
     /// Whether there is something that a worker without work could run.
     pub(crate) fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.seats.iter().any(|seat| seat.waiting() != 0)
+        !self.injector.is_empty() || self.seats.iter().any(Seat::offers)
     }
 
     /// Adds a thread from outside. Gives it back if the workers are ending.
@@ -146,17 +156,47 @@ impl Shared {
     }
 }
 
-impl Seat {
-    /// How many threads wait here to be started and may be taken. What was placed with a worker
-    /// that rests is left to it: it is about to wake for it.
-    pub(crate) fn waiting(&self) -> usize {
-        let placed = if self.rests() { 0 } else { self.placed.len() };
-        self.stealer.len() + placed
+impl Alarms for Shared {
+    fn set(&self, worker: usize) -> bool {
+        let settled = self.seats[worker].settled.get();
+        settled.is_some_and(|(_, remote)| remote.set_alarm(ALARM))
     }
 
-    fn rests(&self) -> bool {
+    fn clear(&self, worker: usize) {
+        if let Some((_, remote)) = self.seats[worker].settled.get() {
+            remote.clear_alarm();
+        }
+    }
+}
+
+/// Threads that go to the same worker, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) worker: usize,
+    pub(crate) left: usize,
+}
+
+impl Seat {
+    /// How many threads have started here, or will.
+    fn load(&self) -> usize {
         // Relaxed: a hint.
-        self.resting.load(Ordering::Relaxed)
+        self.started.load(Ordering::Relaxed) + self.placed.len()
+    }
+
+    /// How many threads were spawned here and wait to be started.
+    pub(crate) fn waiting(&self) -> usize {
+        self.stealer.len()
+    }
+
+    /// Whether threads wait that were placed here, and may be taken: with a worker that rests they
+    /// are left to it, which is about to wake for them.
+    pub(crate) fn offers_placed(&self) -> bool {
+        !self.placed.is_empty() && !self.resting.is_set()
+    }
+
+    /// Whether any thread waits that may be taken.
+    pub(crate) fn offers(&self) -> bool {
+        self.waiting() != 0 || self.offers_placed()
     }
 
     /// Takes the oldest thread, and up to half of the others into `into`.
@@ -164,8 +204,8 @@ impl Seat {
         loop {
             match self.stealer.steal_batch_and_pop(into) {
                 Steal::Success(thread) => return Some(thread),
-                Steal::Empty if self.rests() => return None,
-                Steal::Empty => return self.placed.pop(),
+                Steal::Empty if self.offers_placed() => return self.placed.pop(),
+                Steal::Empty => return None,
                 Steal::Retry => std::hint::spin_loop(),
             }
         }

@@ -9,11 +9,13 @@ use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Waker};
 
+use crate::alarm::Alarm;
 use crate::slab::Slab;
 use crate::token::{Token, WAKER};
 
@@ -58,6 +60,8 @@ pub(crate) struct Shared<K> {
     waker: Waker,
     /// A wake-up is on its way and no `poll` has seen it yet, so that another needs no system call.
     signalled: AtomicBool,
+    /// Made when one is first set.
+    alarm: OnceLock<Alarm>,
     registrations: Mutex<Registrations<K>>,
 }
 
@@ -71,6 +75,7 @@ impl<K> Shared<K> {
             waker: Waker::new(registry, WAKER)?,
             registry: registry.try_clone()?,
             signalled: AtomicBool::new(false),
+            alarm: OnceLock::new(),
             registrations: Mutex::new(Registrations {
                 slab: Slab::new(),
                 next_tag: 0,
@@ -96,6 +101,15 @@ impl<K> Shared<K> {
         !self.signalled.swap(true, Ordering::Release)
     }
 
+    fn alarm(&self) -> io::Result<&Alarm> {
+        if let Some(alarm) = self.alarm.get() {
+            return Ok(alarm);
+        }
+        let new = Alarm::new(&self.registry)?;
+        // If another has been quicker, the new one closes, and with it its registration.
+        Ok(self.alarm.get_or_init(|| new))
+    }
+
     /// `poll` saw the wake-up.
     ///
     /// Pairs with `claim_wake`: whoever found the flag set, and made no system call, did so before
@@ -118,7 +132,7 @@ impl<K> Shared<K> {
 /// The part of a [`Reactor`](crate::Reactor) that can be given to other OS threads.
 ///
 /// Clones name the same reactor. A handle may outlive its reactor and then finds it closed; the
-/// reactor's descriptors (three) are closed when the reactor and all its handles are gone.
+/// reactor's descriptors (three, and one for an alarm) are closed when the reactor and all its handles are gone.
 ///
 /// # Examples
 ///
@@ -263,6 +277,40 @@ impl<K> Handle<K> {
                 .waker
                 .wake()
                 .expect("the reactor's own eventfd takes a write");
+        }
+    }
+
+    /// Interrupts a `poll` in `after` from now, if it sleeps then, and not before.
+    ///
+    /// A reactor has one alarm: setting it again moves it. One that has gone off is of no more
+    /// effect than a `poll` that returns early, and one that is [taken back](Handle::clear_alarm)
+    /// in time is of none. It takes one short system call, and wakes nobody now.
+    ///
+    /// # Errors
+    ///
+    /// The first alarm needs a descriptor: `EMFILE` or `ENFILE` at the limits, `ENOSPC` at that of
+    /// `fs.epoll.max_user_watches`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_reactor::Reactor;
+    ///
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// reactor.handle().set_alarm(Duration::from_millis(1))?;
+    /// reactor.poll(None, &mut Vec::new())?; // returns then
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_alarm(&self, after: Duration) -> io::Result<()> {
+        self.shared.alarm()?.set(after);
+        Ok(())
+    }
+
+    /// Takes the alarm back, if one is set.
+    pub fn clear_alarm(&self) {
+        if let Some(alarm) = self.shared.alarm.get() {
+            alarm.clear();
         }
     }
 

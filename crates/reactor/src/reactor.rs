@@ -16,7 +16,7 @@ use mio::{Events, Poll};
 
 use crate::handle::{Handle, Shared};
 use crate::readiness::Readiness;
-use crate::token::{Token, WAKER};
+use crate::token::{ALARM, Token, WAKER};
 use crate::wait;
 
 /// Events taken from the kernel by one system call. The rest stays there for the next `poll`.
@@ -202,6 +202,9 @@ impl<K: Clone> Reactor<K> {
         for event in &self.events {
             if event.token() == WAKER {
                 self.shared.wake_seen();
+                continue;
+            }
+            if event.token() == ALARM {
                 continue;
             }
             if let Some(key) = registrations.get(Token::from_raw(event.token().0)) {

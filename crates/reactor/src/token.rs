@@ -40,6 +40,8 @@ const _: () = assert!(usize::BITS == 64, "a token packs two 32-bit halves");
 /// The reactor's own token, under which its waker is registered. No registration gets it, since
 /// slot `u32::MAX` is never given out.
 pub(crate) const WAKER: mio::Token = mio::Token(usize::MAX);
+/// The same, for its alarm.
+pub(crate) const ALARM: mio::Token = mio::Token(usize::MAX - (1 << 32));
 
 impl Token {
     pub(crate) const fn new(slot: u32, tag: u32) -> Self {

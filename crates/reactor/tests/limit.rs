@@ -43,6 +43,8 @@ fn without_descriptors_new_is_an_error_and_leaks_none() {
     let reactor = Reactor::<()>::new().unwrap();
     assert!(fill().is_empty(), "three are what it takes");
     let handle = reactor.handle();
+    let refused = handle.set_alarm(std::time::Duration::from_millis(1));
+    assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EMFILE));
     drop(reactor);
     drop(handle);
     assert_eq!(fill().len(), 3, "and what it gives back");

@@ -599,3 +599,34 @@ fn a_handle_is_send_and_sync() {
     everywhere::<Handle<std::cell::Cell<u8>>>();
     movable::<Reactor<std::cell::Cell<u8>>>();
 }
+
+#[test]
+fn an_alarm_ends_a_sleep_that_is_under_way() {
+    let mut reactor = Reactor::<()>::new().unwrap();
+    for _ in 0..3 {
+        let handle = reactor.handle();
+        let setter = thread::spawn(move || handle.set_alarm(Duration::from_millis(2)).unwrap());
+        reactor.poll(None, &mut Vec::new()).unwrap();
+        setter.join().unwrap();
+    }
+}
+
+#[test]
+fn an_alarm_that_was_taken_back_or_moved_does_not_come() {
+    let mut reactor = Reactor::<()>::new().unwrap();
+    let handle = reactor.handle();
+    handle.clear_alarm(); // none is set
+    let pause = Duration::from_millis(50);
+    for take_back in [
+        Handle::clear_alarm,
+        (|handle| handle.set_alarm(Duration::from_secs(3_600)).unwrap()) as fn(&Handle<()>),
+    ] {
+        handle.set_alarm(Duration::from_secs(3)).unwrap();
+        take_back(&handle);
+        let start = Instant::now();
+        reactor.poll(Some(pause), &mut Vec::new()).unwrap();
+        assert!(start.elapsed() >= pause, "something ended the sleep");
+    }
+    handle.set_alarm(Duration::ZERO).unwrap(); // at once, and not: never
+    reactor.poll(None, &mut Vec::new()).unwrap();
+}

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trefoil_runtime::{Inbox, Mail, Posted, Thread};
 
@@ -38,5 +39,15 @@ impl Remote {
             self.bell.0.wake();
         }
         asleep
+    }
+
+    /// Wakes the worker in a while, if it sleeps then. `false`: no descriptor is left for that.
+    pub fn set_alarm(&self, after: Duration) -> bool {
+        self.bell.0.set_alarm(after).is_ok()
+    }
+
+    /// Takes the alarm back.
+    pub fn clear_alarm(&self) {
+        self.bell.0.clear_alarm();
     }
 }
