@@ -621,7 +621,7 @@ fn an_alarm_that_was_taken_back_or_moved_does_not_come() {
         Handle::clear_alarm,
         (|handle| handle.set_alarm(Duration::from_secs(3_600)).unwrap()) as fn(&Handle<()>),
     ] {
-        handle.set_alarm(Duration::from_secs(3)).unwrap();
+        handle.set_alarm(Duration::from_millis(5)).unwrap();
         take_back(&handle);
         let start = Instant::now();
         reactor.poll(Some(pause), &mut Vec::new()).unwrap();
