@@ -154,6 +154,13 @@ impl Seat {
         self.stealer.len() + placed
     }
 
+    /// The worker's number as an owner of fibers, and its remote.
+    #[cfg(test)]
+    pub(crate) fn remote(&self) -> (usize, &Remote) {
+        let (owner, remote) = self.settled.get().expect("every worker has sat down");
+        (*owner, remote)
+    }
+
     fn rests(&self) -> bool {
         // Relaxed: a hint.
         self.resting.load(Ordering::Relaxed)

@@ -106,7 +106,7 @@ mod real {
     pub use crate::ready::{Next, ReadyQueue};
     pub use crate::registry::{ThreadInfo, threads};
     pub use crate::run::{Runs, refuse_drop_inside, refuse_inside, result_of_main};
-    pub use crate::source::{Interest, Poller, Readiness, Source};
+    pub use crate::source::{Directions, Interest, Poller, Readiness, Source};
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};
