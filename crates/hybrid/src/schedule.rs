@@ -30,6 +30,8 @@ pub(crate) struct Schedule<'a> {
     hybrid: &'a Arc<Hybrid>,
     own: &'a Held<Own>,
     watch: Duration,
+    /// Kept from search to search, for its memory.
+    suspects: Suspects,
     /// The runtime closes, and threads that have started here do not end.
     stranded: bool,
 }
@@ -40,6 +42,7 @@ impl<'a> Schedule<'a> {
             hybrid,
             own,
             watch: FIRST_WATCH,
+            suspects: Suspects::new(hybrid.shared.seats.len()),
             stranded: false,
         }
     }
@@ -151,7 +154,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Looks for a new thread elsewhere, for a moment.
-    fn search(&self) -> Option<NewThread> {
+    fn search(&mut self) -> Option<NewThread> {
         let shared = &self.hybrid.shared;
         if let Some(thread) = self.arrived() {
             return Some(thread);
@@ -168,12 +171,11 @@ impl<'a> Schedule<'a> {
         found
     }
 
-    fn look_around(&self, _: &Search) -> Option<NewThread> {
-        let shared = &self.hybrid.shared;
+    fn look_around(&mut self, _: &Search) -> Option<NewThread> {
         let begin = Instant::now();
-        let mut suspects = Suspects::new(shared.seats.len());
+        self.suspects.forget();
         loop {
-            if let Some(thread) = self.arrived().or_else(|| self.steal(&mut suspects)) {
+            if let Some(thread) = self.arrived().or_else(|| self.steal()) {
                 return Some(thread);
             }
             if self.own.worker.has_mail() || begin.elapsed() > SEARCH {
@@ -186,19 +188,20 @@ impl<'a> Schedule<'a> {
     }
 
     /// Takes from a worker that has two or more new threads, or one and computes.
-    fn steal(&self, suspects: &mut Suspects) -> Option<NewThread> {
+    fn steal(&mut self) -> Option<NewThread> {
         let seats = &self.hybrid.shared.seats;
         let others = (1..seats.len()).map(|step| (self.hybrid.seat + step) % seats.len());
         for victim in others {
             let seat = &seats[victim];
-            let waiting = seat.waiting();
-            let take = waiting > 1
-                || (waiting == 1
-                    && suspects.stands_still(
-                        victim,
-                        seat.rounds.load(Ordering::Relaxed),
-                        self.patience(seat),
-                    ));
+            let take = match seat.waiting() {
+                0 => false,
+                1 => {
+                    let (rounds, patience) =
+                        (seat.rounds.load(Ordering::Relaxed), self.patience(seat));
+                    self.suspects.stands_still(victim, rounds, patience)
+                }
+                _ => true,
+            };
             if take && let Some(thread) = seat.steal(&self.own.deque) {
                 return Some(thread);
             }
@@ -256,11 +259,17 @@ impl<'a> Schedule<'a> {
 }
 
 /// Since when each worker's count of rounds has stood still.
-struct Suspects(Vec<Option<(u32, Instant)>>);
+#[derive(Debug)]
+struct Suspects(Box<[Option<(u32, Instant)>]>);
 
 impl Suspects {
     fn new(workers: usize) -> Suspects {
-        Suspects(vec![None; workers])
+        Suspects(vec![None; workers].into())
+    }
+
+    /// A new search begins.
+    fn forget(&mut self) {
+        self.0.fill(None);
     }
 
     fn stands_still(&mut self, worker: usize, rounds: u32, patience: Duration) -> bool {
