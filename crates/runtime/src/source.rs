@@ -7,6 +7,7 @@
 //!
 //! | file        | what it decides                                            |
 //! |-------------|------------------------------------------------------------|
+//! | `interest`  | the two directions                                         |
 //! | `side`      | one direction: whether to try, and who waits               |
 //! | `directions`| in which directions a poller watches it                    |
 //! | `readiness` | which workers' pollers watch it, in which directions       |
@@ -22,20 +23,13 @@ use crate::current;
 use crate::wait::{Outcome, Wait, Waiter};
 
 mod directions;
+mod interest;
 mod readiness;
 mod side;
 
 pub use directions::Directions;
+pub use interest::Interest;
 pub use readiness::{Poller, Readiness};
-
-/// What an operation on a descriptor needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Something to read, a connection to accept.
-    Read,
-    /// Room to write, a connection attempt that has ended.
-    Write,
-}
 
 /// A non-blocking descriptor that threads of any model wait for.
 pub struct Source {

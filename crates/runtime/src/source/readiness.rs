@@ -29,7 +29,6 @@
 //! registration, and pays for one lock here and one in `side`, as with a single registration.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -37,6 +36,7 @@ use std::sync::Arc;
 use super::Interest;
 use super::directions::Directions;
 use super::side::Side;
+use crate::atomic::{AtomicBool, Ordering};
 use crate::spin::Spin;
 use crate::wait::Waiter;
 
@@ -275,7 +275,7 @@ impl fmt::Debug for Readiness {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
     use std::sync::Mutex;
@@ -495,5 +495,188 @@ mod tests {
         pollers.reads(&readiness, 1, &one);
         assert_eq!(pollers.asked(), "+1r");
         assert!(readiness.read.withdraw(&one));
+    }
+}
+
+/// The kernel, two workers and the pollers between them are played; the readiness is the real one.
+#[cfg(all(test, trefoil_loom))]
+mod loom_models {
+    use super::*;
+    use loom::sync::{Condvar, Mutex};
+
+    const BOTH: [Interest; 2] = [Interest::Read, Interest::Write];
+
+    /// The kernel's side of a descriptor that becomes ready and stays so.
+    #[derive(Default)]
+    struct Kernel {
+        ready: Vec<Interest>,
+        /// By each of the two pollers: what it watches, and whether it has an event to give.
+        watched: [Option<Directions>; 2],
+        pending: [bool; 2],
+    }
+
+    impl Kernel {
+        /// What `home` is told if it looks now.
+        fn report(&self, home: usize) -> Vec<Interest> {
+            let watches = |interest: &Interest| {
+                self.watched[home].is_some_and(|watched| watched.contain(*interest))
+            };
+            self.ready.iter().copied().filter(watches).collect()
+        }
+
+        fn watch(&mut self, home: usize, watched: Option<Directions>) {
+            self.watched[home] = watched;
+            self.pending[home] = !self.report(home).is_empty();
+        }
+
+        fn edge(&mut self, interest: Interest) {
+            self.ready.push(interest);
+            for (pending, watched) in self.pending.iter_mut().zip(self.watched) {
+                *pending |= watched.is_some_and(|watched| watched.contain(interest));
+            }
+        }
+    }
+
+    struct World {
+        kernel: Mutex<Kernel>,
+        stirred: Condvar,
+        readiness: Arc<Readiness>,
+    }
+
+    struct Played(Arc<World>, usize);
+
+    impl Poller for Played {
+        fn register(&self, _: RawFd, _: Arc<Readiness>, watched: Directions) -> io::Result<usize> {
+            self.watch(Some(watched));
+            Ok(0)
+        }
+
+        fn reregister(&self, _: RawFd, _: usize, watched: Directions) -> io::Result<()> {
+            self.watch(Some(watched));
+            Ok(())
+        }
+
+        fn deregister(&self, _: RawFd, _: usize) {
+            self.watch(None);
+        }
+    }
+
+    impl Played {
+        fn watch(&self, watched: Option<Directions>) {
+            self.0.kernel.lock().unwrap().watch(self.1, watched);
+            self.0.stirred.notify_all();
+        }
+    }
+
+    impl World {
+        fn new() -> Arc<World> {
+            let readiness = Arc::new(Readiness::new(-1));
+            for interest in BOTH {
+                let side = readiness.side(interest);
+                side.would_block(side.look());
+            }
+            Arc::new(World {
+                kernel: Mutex::default(),
+                stirred: Condvar::new(),
+                readiness,
+            })
+        }
+
+        fn edge(&self, interest: Interest) {
+            self.kernel.lock().unwrap().edge(interest);
+            self.stirred.notify_all();
+        }
+
+        fn enlist(self: &Arc<World>, home: usize, interest: Interest, waiter: &Waiter) -> bool {
+            let poller = || Arc::new(Played(Arc::clone(self), home)) as _;
+            // SAFETY: the callers wait until it was fired, or withdraw it.
+            unsafe { self.readiness.enlist(interest, waiter, home, poller) }.unwrap()
+        }
+
+        /// A worker with one thread, which waits until the direction is ready.
+        fn wait(self: &Arc<World>, home: usize, interest: Interest) {
+            let side = self.readiness.side(interest);
+            loop {
+                let seen = side.look();
+                if seen.is_ready() {
+                    if self.kernel.lock().unwrap().ready.contains(&interest) {
+                        return;
+                    }
+                    side.would_block(seen);
+                }
+                let waiter = Waiter::new();
+                if self.enlist(home, interest, &waiter) {
+                    while !waiter.is_fired() {
+                        self.poll(home);
+                    }
+                }
+            }
+        }
+
+        /// Sleeps until there is an event, and hands it on as a worker does.
+        fn poll(&self, home: usize) {
+            let mut kernel = self.kernel.lock().unwrap();
+            while !kernel.pending[home] {
+                kernel = self.stirred.wait(kernel).unwrap();
+            }
+            kernel.pending[home] = false;
+            let report = kernel.report(home);
+            drop(kernel);
+            let told = report
+                .into_iter()
+                .filter(|&interest| self.readiness.event(home, interest, false));
+            if told.count() == 0 {
+                self.readiness.unwanted(home);
+            }
+        }
+
+        /// The descriptor is gone, and what refers to the world with it.
+        fn close(&self) {
+            self.readiness.deregister();
+        }
+    }
+
+    /// With every choice of two preemptions: without a limit it takes more than ten minutes.
+    fn explore(model: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(model);
+    }
+
+    /// Two workers, each with a thread that waits for the same edge: neither sleeps for good.
+    #[test]
+    fn an_edge_comes_to_every_worker() {
+        explore(|| {
+            let world = World::new();
+            let workers = [0, 1].map(|home| {
+                let world = Arc::clone(&world);
+                loom::thread::spawn(move || world.wait(home, Interest::Read))
+            });
+            world.edge(Interest::Read);
+            workers.into_iter().for_each(|it| it.join().unwrap());
+            world.close();
+        });
+    }
+
+    /// One direction moves to another worker, while edges of both come, and the worker that it
+    /// left wants it again.
+    #[test]
+    fn a_direction_moves_and_neither_loses_anything() {
+        explore(|| {
+            let world = World::new();
+            for interest in BOTH {
+                let waiter = Waiter::new();
+                assert!(world.enlist(0, interest, &waiter));
+                assert!(world.readiness.side(interest).withdraw(&waiter));
+            }
+            let wants: [(usize, &[Interest]); 2] = [(0, &BOTH), (1, &[Interest::Write])];
+            let workers = wants.map(|(home, wanted)| {
+                let world = Arc::clone(&world);
+                loom::thread::spawn(move || wanted.iter().for_each(|it| world.wait(home, *it)))
+            });
+            BOTH.into_iter().for_each(|interest| world.edge(interest));
+            workers.into_iter().for_each(|it| it.join().unwrap());
+            world.close();
+        });
     }
 }

@@ -14,8 +14,8 @@
 //! event first changes the word and then takes the list under that lock.
 
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::atomic::{AtomicUsize, Ordering};
 use crate::spin::Spin;
 use crate::wait::Waiter;
 
@@ -161,7 +161,7 @@ impl Side {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
 
