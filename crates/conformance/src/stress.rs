@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use socket2::SockRef;
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::thread;
 use trefoil_sync::channel::{Receiver, Sender, bounded, unbounded};
@@ -289,21 +290,24 @@ fn quiet_panics() {
 }
 
 /// Connections that many threads read and write at random.
-struct Net(Vec<Wire>);
+struct Net {
+    wires: Vec<Wire>,
+    /// How many bytes are written and read at once, at most.
+    most: u64,
+}
 
-/// One connection, and how many bytes are still to be written into it and read from it.
+/// One direction of a connection, and how many bytes are still to be written into it and read
+/// from it.
 struct Wire {
-    ends: (TcpStream, TcpStream),
+    ends: (Arc<TcpStream>, Arc<TcpStream>),
     unwritten: AtomicU64,
     unread: AtomicU64,
 }
 
 impl Wire {
-    fn new(bytes: u64) -> Wire {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let left = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    fn new(from: &Arc<TcpStream>, to: &Arc<TcpStream>, bytes: u64) -> Wire {
         Wire {
-            ends: (left, listener.accept().unwrap().0),
+            ends: (Arc::clone(from), Arc::clone(to)),
             unwritten: AtomicU64::new(bytes),
             unread: AtomicU64::new(bytes),
         }
@@ -311,16 +315,22 @@ impl Wire {
 
     fn write(&self, count: usize, random: &mut Random) -> u64 {
         let bytes: Vec<u8> = (0..count).map(|_| random.next() as u8).collect();
-        (&self.ends.0).write_all(&bytes).unwrap();
+        (&*self.ends.0).write_all(&bytes).unwrap();
         bytes.into_iter().map(u64::from).sum()
     }
 
     /// No read has a limit: a lost wake-up is a hang.
     fn read(&self, count: usize) -> u64 {
         let mut bytes = vec![0; count];
-        (&self.ends.1).read_exact(&mut bytes).unwrap();
+        (&*self.ends.1).read_exact(&mut bytes).unwrap();
         bytes.into_iter().map(u64::from).sum()
     }
+}
+
+fn connection() -> (Arc<TcpStream>, Arc<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let left = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (Arc::new(left), Arc::new(listener.accept().unwrap().0))
 }
 
 impl Net {
@@ -330,9 +340,9 @@ impl Net {
         random: &mut Random,
         left: impl Fn(&Wire) -> &AtomicU64,
     ) -> Option<(&Wire, usize)> {
-        let wanted = 1 + random.below(3);
-        let start = random.below(self.0.len() as u64) as usize;
-        let wires = self.0[start..].iter().chain(&self.0[..start]);
+        let wanted = 1 + random.below(self.most);
+        let start = random.below(self.wires.len() as u64) as usize;
+        let wires = self.wires[start..].iter().chain(&self.wires[..start]);
         let mut claims = wires.map(|wire| {
             let take = |left: u64| (left != 0).then(|| left.saturating_sub(wanted));
             let before = left(wire).fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
@@ -363,32 +373,87 @@ impl Net {
     }
 }
 
+/// Those who read and write one net.
+struct Crew {
+    readers: Vec<thread::JoinHandle<u64>>,
+    plain: Vec<std::thread::JoinHandle<u64>>,
+    writers: Vec<thread::JoinHandle<u64>>,
+}
+
+impl Crew {
+    /// So many readers, plain OS threads that read, and writers.
+    fn new(net: Net, random: &mut Random, [readers, plain, writers]: [usize; 3]) -> Crew {
+        let net = Arc::new(net);
+        let mut member = |does: fn(&Net, &mut Random) -> u64| {
+            let (net, mut own) = (Arc::clone(&net), random.branch());
+            move || does(&net, &mut own)
+        };
+        let reader = |_| thread::spawn(member(Net::read_all));
+        let readers = (0..readers).map(reader).collect();
+        let reader = |_| std::thread::spawn(member(Net::read_all));
+        let plain = (0..plain).map(reader).collect();
+        let writer = |_| thread::spawn(member(Net::write_all));
+        let writers = (0..writers).map(writer).collect();
+        Crew {
+            readers,
+            plain,
+            writers,
+        }
+    }
+
+    /// What was read is what was written.
+    fn assert_nothing_is_lost(self) {
+        let written: u64 = join_all(self.writers).into_iter().sum();
+        let read: u64 = join_all(self.readers).into_iter().sum();
+        let plain = self.plain.into_iter();
+        let plain: u64 = plain
+            .map(|reader| thread::blocking(|| reader.join().unwrap()))
+            .sum();
+        assert_eq!(read + plain, written);
+    }
+}
+
 /// Threads on every worker, and plain OS threads, wait for the same descriptors at random, so
 /// that these wander from poller to poller: every byte comes to one of them.
 pub fn descriptors_wander_and_lose_nothing<S: Subject>() {
     let seed = seed::draw();
     let mut random = seed.random();
     run::<S, _>(move || {
-        let net = Arc::new(Net((0..3).map(|_| Wire::new(1500)).collect()));
-        let readers: Vec<_> = (0..8)
-            .map(|_| {
-                let (net, mut own) = (Arc::clone(&net), random.branch());
-                thread::spawn(move || net.read_all(&mut own))
-            })
-            .collect();
-        let plain = [(); 2].map(|()| {
-            let (net, mut own) = (Arc::clone(&net), random.branch());
-            std::thread::spawn(move || net.read_all(&mut own))
-        });
-        let writers: Vec<_> = (0..3)
-            .map(|_| {
-                let (net, mut own) = (Arc::clone(&net), random.branch());
-                thread::spawn(move || net.write_all(&mut own))
-            })
-            .collect();
-        let written: u64 = join_all(writers).into_iter().sum();
-        let read: u64 = join_all(readers).into_iter().sum();
-        let plain = plain.map(|reader| thread::blocking(|| reader.join().unwrap()));
-        assert_eq!(read + plain.iter().sum::<u64>(), written);
+        let wire = |_| {
+            let (left, right) = connection();
+            Wire::new(&left, &right, 1500)
+        };
+        let net = Net {
+            wires: (0..3).map(wire).collect(),
+            most: 3,
+        };
+        Crew::new(net, &mut random, [8, 2, 3]).assert_nothing_is_lost();
+    });
+}
+
+/// The same with threads that wait for both directions of one descriptor: more goes both ways
+/// than the buffers hold, so that writers wait too. Each direction wanders by itself.
+pub fn both_directions_wander_and_lose_nothing<S: Subject>() {
+    const BYTES: u64 = 1 << 20;
+    let seed = seed::draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let mut crews = Vec::new();
+        for _ in 0..2 {
+            let (left, right) = connection();
+            for end in [&left, &right] {
+                SockRef::from(&**end).set_send_buffer_size(1 << 16).unwrap();
+                SockRef::from(&**end).set_recv_buffer_size(1 << 16).unwrap();
+            }
+            // A net each, or all could wait for one wire while the others are full.
+            for (from, to) in [(&left, &right), (&right, &left)] {
+                let net = Net {
+                    wires: vec![Wire::new(from, to, BYTES)],
+                    most: 1 << 15,
+                };
+                crews.push(Crew::new(net, &mut random, [2, 1, 2]));
+            }
+        }
+        crews.into_iter().for_each(Crew::assert_nothing_is_lost);
     });
 }

@@ -298,6 +298,7 @@ macro_rules! suite {
                 parcels_wander_through_a_net,
                 a_storm_of_threads_and_panics_adds_up,
                 descriptors_wander_and_lose_nothing,
+                both_directions_wander_and_lose_nothing,
             }
         }
     };

@@ -68,6 +68,8 @@
 
 #[cfg(not(trefoil_loom))]
 mod builder;
+#[cfg(all(test, not(trefoil_loom)))]
+mod directions;
 #[cfg(not(trefoil_loom))]
 mod effort;
 #[cfg(not(trefoil_loom))]

@@ -123,6 +123,11 @@ impl Runtime {
         result_of_main(joined)
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     fn wait_for_workers(&self) {
         let end = Instant::now().checked_add(self.settings.grace);
         // A worker that computes cannot be waited for without an end.

@@ -37,6 +37,8 @@ pub(crate) struct Schedule<'a> {
     turns: Cell<u32>,
     /// Where the next threads of a burst go, if not here.
     away: Cell<Option<Run>>,
+    /// Kept from search to search, for its memory.
+    suspects: Suspects,
     /// The runtime closes, and threads that have started here do not end.
     stranded: bool,
 }
@@ -51,6 +53,7 @@ impl<'a> Schedule<'a> {
             effort: Effort::new(),
             turns: Cell::new(0),
             away: Cell::new(None),
+            suspects: Suspects::new(hybrid.shared.seats.len()),
             stranded: false,
         }
     }
@@ -192,7 +195,7 @@ impl<'a> Schedule<'a> {
     /// Looks for a new thread elsewhere, for a moment. A worker that has `ran` threads of its own
     /// looks for as long as that has paid lately; one that was woken, and not for those, was woken
     /// to search.
-    fn search(&self, ran: bool) -> Option<NewThread> {
+    fn search(&mut self, ran: bool) -> Option<NewThread> {
         let shared = &self.hybrid.shared;
         if let Some(thread) = self.arrived() {
             return Some(thread);
@@ -223,12 +226,11 @@ impl<'a> Schedule<'a> {
         found
     }
 
-    fn look_around(&self, _: &Search, span: Duration) -> Option<NewThread> {
-        let shared = &self.hybrid.shared;
+    fn look_around(&mut self, _: &Search, span: Duration) -> Option<NewThread> {
         let begin = Instant::now();
-        let mut suspects = Suspects::new(shared.seats.len());
+        self.suspects.forget();
         loop {
-            if let Some(thread) = self.arrived().or_else(|| self.steal(&mut suspects)) {
+            if let Some(thread) = self.arrived().or_else(|| self.steal()) {
                 return Some(thread);
             }
             for _ in 0..16 {
@@ -245,18 +247,17 @@ impl<'a> Schedule<'a> {
 
     /// Takes from a worker that has two or more new threads, or computes and has one, or has some
     /// that were placed there.
-    fn steal(&self, suspects: &mut Suspects) -> Option<NewThread> {
+    fn steal(&mut self) -> Option<NewThread> {
         let seats = &self.hybrid.shared.seats;
         let others = (1..seats.len()).map(|step| (self.hybrid.seat + step) % seats.len());
         for victim in others {
             let seat = &seats[victim];
             let take = seat.waiting() > 1
-                || (seat.offers()
-                    && suspects.stands_still(
-                        victim,
-                        seat.rounds.load(Ordering::Relaxed),
-                        self.patience(seat),
-                    ));
+                || (seat.offers() && {
+                    let rounds = seat.rounds.load(Ordering::Relaxed);
+                    let patience = self.patience(seat);
+                    self.suspects.stands_still(victim, rounds, patience)
+                });
             if take && let Some(thread) = seat.steal(&self.own.deque) {
                 return Some(thread);
             }
@@ -316,11 +317,17 @@ impl<'a> Schedule<'a> {
 }
 
 /// Since when each worker's count of rounds has stood still.
-struct Suspects(Vec<Option<(u32, Instant)>>);
+#[derive(Debug)]
+struct Suspects(Box<[Option<(u32, Instant)>]>);
 
 impl Suspects {
     fn new(workers: usize) -> Suspects {
-        Suspects(vec![None; workers])
+        Suspects(vec![None; workers].into())
+    }
+
+    /// A new search begins.
+    fn forget(&mut self) {
+        self.0.fill(None);
     }
 
     fn stands_still(&mut self, worker: usize, rounds: u32, patience: Duration) -> bool {

@@ -177,6 +177,13 @@ pub(crate) struct Run {
 }
 
 impl Seat {
+    /// The worker's number as an owner of fibers, and its remote.
+    #[cfg(test)]
+    pub(crate) fn remote(&self) -> (usize, &Remote) {
+        let (owner, remote) = self.settled.get().expect("every worker has sat down");
+        (*owner, remote)
+    }
+
     /// How many threads have started here, or will.
     fn load(&self) -> usize {
         // Relaxed: a hint.

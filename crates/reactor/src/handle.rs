@@ -13,11 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Waker};
+use mio::{Registry, Waker};
 
 use crate::alarm::Alarm;
 use crate::slab::Slab;
 use crate::token::{Token, WAKER};
+use crate::watch::Watch;
 
 /// One descriptor's entry.
 struct Registration<K> {
@@ -63,6 +64,8 @@ pub(crate) struct Shared<K> {
     /// Made when one is first set.
     alarm: OnceLock<Alarm>,
     registrations: Mutex<Registrations<K>>,
+    /// How many events `poll` has returned.
+    events: AtomicUsize,
 }
 
 /// Zero is left out, so that a source can use it for "nowhere".
@@ -81,6 +84,7 @@ impl<K> Shared<K> {
                 next_tag: 0,
                 closed: false,
             }),
+            events: AtomicUsize::new(0),
         })
     }
 
@@ -118,6 +122,12 @@ impl<K> Shared<K> {
         self.signalled.swap(false, Ordering::Acquire);
     }
 
+    /// `poll` returned one event more. A counter that only the reactor's own OS thread writes.
+    pub(crate) fn count_event(&self) {
+        let before = self.events.load(Ordering::Relaxed);
+        self.events.store(before.wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// Ends every registration and refuses new ones. The keys leave the lock before they drop.
     pub(crate) fn close(&self) -> Vec<K> {
         let left = {
@@ -152,7 +162,7 @@ pub struct Handle<K> {
 }
 
 impl<K> Handle<K> {
-    /// Watches `fd` in both directions, and for urgent data; its events carry `key`.
+    /// Watches `fd` in the directions that `watch` says; its events carry `key`.
     ///
     /// Events are edges: one comes when readiness begins (and at once for what is ready now), and
     /// the next one only after more has arrived. So try the operation first, register when it
@@ -176,11 +186,11 @@ impl<K> Handle<K> {
     /// use std::io::Write;
     /// use std::os::fd::AsRawFd;
     /// use std::os::unix::net::UnixStream;
-    /// use trefoil_reactor::Reactor;
+    /// use trefoil_reactor::{Reactor, Watch};
     ///
     /// let mut reactor = Reactor::new()?;
     /// let (left, mut right) = UnixStream::pair()?;
-    /// let token = reactor.handle().register(left.as_raw_fd(), "left")?;
+    /// let token = reactor.handle().register(left.as_raw_fd(), "left", Watch::Both)?;
     ///
     /// right.write_all(b"hello")?;
     /// let mut ready = Vec::new();
@@ -191,7 +201,7 @@ impl<K> Handle<K> {
     /// reactor.handle().deregister(left.as_raw_fd(), token);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn register(&self, fd: RawFd, key: K) -> io::Result<Token> {
+    pub fn register(&self, fd: RawFd, key: K, watch: Watch) -> io::Result<Token> {
         let token = {
             let mut registrations = self.shared.lock();
             if registrations.closed {
@@ -201,16 +211,58 @@ impl<K> Handle<K> {
             registrations.insert(key)
         };
         // The entry exists before the first event can name it.
-        let both = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        let watched = self
-            .shared
-            .registry
-            .register(&mut SourceFd(&fd), token.into(), both);
+        let watched =
+            self.shared
+                .registry
+                .register(&mut SourceFd(&fd), token.into(), watch.interest());
         if let Err(refused) = watched {
             self.forget(token);
             return Err(refused);
         }
         Ok(token)
+    }
+
+    /// Watches a registered `fd` in other directions from now on, under the same token.
+    ///
+    /// What is ready in them now is an edge, as at the registration, also if it was reported
+    /// before: so no edge is lost in a direction that stays. An event of a direction that is not
+    /// watched any more may still come, from a `poll` that had it already.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) when the token names nothing any more, or
+    /// the reactor is gone. What `epoll_ctl(2)` says: `ENOENT` or `EBADF` if `fd` was closed.
+    /// Then it is watched as before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// use std::os::unix::net::UnixStream;
+    /// use std::time::Duration;
+    /// use trefoil_reactor::{Reactor, Watch};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (left, _right) = UnixStream::pair()?;
+    /// let token = reactor.handle().register(left.as_raw_fd(), "left", Watch::Read)?;
+    /// let mut ready = Vec::new();
+    /// reactor.poll(Some(Duration::ZERO), &mut ready)?;
+    /// assert!(ready.is_empty());
+    ///
+    /// reactor.handle().reregister(left.as_raw_fd(), token, Watch::Both)?;
+    /// reactor.poll(None, &mut ready)?;
+    /// assert!(ready[0].1.is_writable());
+    ///
+    /// reactor.handle().deregister(left.as_raw_fd(), token);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reregister(&self, fd: RawFd, token: Token, watch: Watch) -> io::Result<()> {
+        if self.shared.lock().get(token).is_none() {
+            return Err(closed());
+        }
+        self.shared
+            .registry
+            .reregister(&mut SourceFd(&fd), token.into(), watch.interest())
     }
 
     /// Ends a registration. After it returned, no `poll` that begins returns its key.
@@ -226,11 +278,11 @@ impl<K> Handle<K> {
     /// use std::os::fd::AsRawFd;
     /// use std::os::unix::net::UnixStream;
     /// use std::time::Duration;
-    /// use trefoil_reactor::Reactor;
+    /// use trefoil_reactor::{Reactor, Watch};
     ///
     /// let mut reactor = Reactor::new()?;
     /// let (left, _right) = UnixStream::pair()?;
-    /// let token = reactor.handle().register(left.as_raw_fd(), "left")?;
+    /// let token = reactor.handle().register(left.as_raw_fd(), "left", Watch::Both)?;
     /// reactor.handle().deregister(left.as_raw_fd(), token);
     ///
     /// let mut ready = Vec::new();
@@ -321,17 +373,42 @@ impl<K> Handle<K> {
     /// ```
     /// use std::os::fd::AsRawFd;
     /// use std::os::unix::net::UnixStream;
-    /// use trefoil_reactor::Reactor;
+    /// use trefoil_reactor::{Reactor, Watch};
     ///
     /// let reactor = Reactor::new()?;
     /// let (left, _right) = UnixStream::pair()?;
     /// assert_eq!(reactor.handle().registered(), 0);
-    /// reactor.handle().register(left.as_raw_fd(), ())?;
+    /// reactor.handle().register(left.as_raw_fd(), (), Watch::Both)?;
     /// assert_eq!(reactor.handle().registered(), 1);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn registered(&self) -> usize {
         self.shared.lock().slab.len()
+    }
+
+    /// How many events its `poll` has returned since it was made; wake-ups are none. So a program
+    /// can tell whether the reactor is woken for what nobody there waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use std::os::fd::AsRawFd;
+    /// use std::os::unix::net::UnixStream;
+    /// use std::time::Duration;
+    /// use trefoil_reactor::{Reactor, Watch};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (left, mut right) = UnixStream::pair()?;
+    /// reactor.handle().register(left.as_raw_fd(), (), Watch::Read)?;
+    /// reactor.handle().wake();
+    /// right.write_all(b"hello")?;
+    /// reactor.poll(Some(Duration::ZERO), &mut Vec::new())?;
+    /// assert_eq!(reactor.handle().events(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn events(&self) -> usize {
+        self.shared.events.load(Ordering::Relaxed)
     }
 
     /// A number that no other reactor of this process has or will have; never zero.

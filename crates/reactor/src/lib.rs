@@ -44,10 +44,12 @@ mod readiness;
 mod slab;
 mod token;
 mod wait;
+mod watch;
 mod wheel;
 
 pub use handle::Handle;
 pub use reactor::Reactor;
 pub use readiness::Readiness;
 pub use token::Token;
+pub use watch::Watch;
 pub use wheel::{TimerId, Wheel};

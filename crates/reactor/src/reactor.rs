@@ -33,12 +33,12 @@ const BATCH: usize = 1024;
 /// use std::io::{Read, Write};
 /// use std::os::fd::AsRawFd;
 /// use std::os::unix::net::UnixStream;
-/// use trefoil_reactor::Reactor;
+/// use trefoil_reactor::{Reactor, Watch};
 ///
 /// let (mut left, mut right) = UnixStream::pair()?;
 /// left.set_nonblocking(true)?;
 /// let mut reactor = Reactor::new()?;
-/// let token = reactor.handle().register(left.as_raw_fd(), "left")?;
+/// let token = reactor.handle().register(left.as_raw_fd(), "left", Watch::Both)?;
 ///
 /// right.write_all(b"ping")?;
 /// let mut ready = Vec::new();
@@ -110,15 +110,15 @@ impl<K> Reactor<K> {
     /// use std::io::ErrorKind;
     /// use std::os::fd::AsRawFd;
     /// use std::os::unix::net::UnixStream;
-    /// use trefoil_reactor::Reactor;
+    /// use trefoil_reactor::{Reactor, Watch};
     ///
     /// let reactor = Reactor::new()?;
     /// let handle = reactor.handle();
     /// let (left, right) = UnixStream::pair()?;
-    /// handle.register(left.as_raw_fd(), "left")?;
+    /// handle.register(left.as_raw_fd(), "left", Watch::Both)?;
     ///
     /// assert_eq!(reactor.close(), ["left"]);
-    /// let late = handle.register(right.as_raw_fd(), "right");
+    /// let late = handle.register(right.as_raw_fd(), "right", Watch::Both);
     /// assert_eq!(late.unwrap_err().kind(), ErrorKind::NotConnected);
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -209,6 +209,7 @@ impl<K: Clone> Reactor<K> {
             }
             if let Some(key) = registrations.get(Token::from_raw(event.token().0)) {
                 ready.push((key.clone(), Readiness::of(event)));
+                self.shared.count_event();
             }
         }
     }
@@ -233,6 +234,7 @@ impl<K> fmt::Debug for Reactor<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::Watch;
 
     /// How many events one look brings, the waker's own included.
     fn events(reactor: &mut Reactor<()>) -> usize {
@@ -271,7 +273,7 @@ mod tests {
         let (left, _right) = std::os::unix::net::UnixStream::pair().unwrap();
         let fd = std::os::fd::AsRawFd::as_raw_fd(&left);
         let mut reactor = Reactor::new().unwrap();
-        let token = reactor.handle().register(fd, Brittle).unwrap();
+        let token = reactor.handle().register(fd, Brittle, Watch::Both).unwrap();
         let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             reactor.poll(Some(Duration::ZERO), &mut Vec::new())
         }));

@@ -17,14 +17,14 @@
 /// ```
 /// use std::os::fd::AsRawFd;
 /// use std::os::unix::net::UnixStream;
-/// use trefoil_reactor::Reactor;
+/// use trefoil_reactor::{Reactor, Watch};
 ///
 /// let reactor = Reactor::new()?;
 /// let (left, _right) = UnixStream::pair()?;
 /// let handle = reactor.handle();
-/// let first = handle.register(left.as_raw_fd(), "first")?;
+/// let first = handle.register(left.as_raw_fd(), "first", Watch::Both)?;
 /// handle.deregister(left.as_raw_fd(), first);
-/// let second = handle.register(left.as_raw_fd(), "second")?;
+/// let second = handle.register(left.as_raw_fd(), "second", Watch::Both)?;
 /// assert_ne!(first, second);
 ///
 /// handle.deregister(left.as_raw_fd(), first); // names nothing any more
@@ -77,11 +77,11 @@ impl Token {
     /// ```
     /// use std::os::fd::AsRawFd;
     /// use std::os::unix::net::UnixStream;
-    /// use trefoil_reactor::{Reactor, Token};
+    /// use trefoil_reactor::{Reactor, Token, Watch};
     ///
     /// let reactor = Reactor::new()?;
     /// let (left, _right) = UnixStream::pair()?;
-    /// let number = reactor.handle().register(left.as_raw_fd(), ())?.to_raw();
+    /// let number = reactor.handle().register(left.as_raw_fd(), (), Watch::Both)?.to_raw();
     /// reactor.handle().deregister(left.as_raw_fd(), Token::from_raw(number));
     /// assert_eq!(reactor.handle().registered(), 0);
     /// # Ok::<(), std::io::Error>(())

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use trefoil_reactor::{Handle, Reactor, Readiness};
+use trefoil_reactor::{Handle, Reactor, Readiness, Watch};
 
 /// What one look finds now.
 fn look<K: Clone>(reactor: &mut Reactor<K>) -> Vec<(K, Readiness)> {
@@ -35,7 +35,10 @@ fn pair() -> (UnixStream, UnixStream) {
 /// A pair whose left side is registered, and whose first edge (it is writable) was taken.
 fn watched(reactor: &mut Reactor<&'static str>, key: &'static str) -> (UnixStream, UnixStream) {
     let (left, right) = pair();
-    reactor.handle().register(left.as_raw_fd(), key).unwrap();
+    reactor
+        .handle()
+        .register(left.as_raw_fd(), key, Watch::Both)
+        .unwrap();
     assert_eq!(look(reactor), [(key, Readiness::WRITABLE)]);
     (left, right)
 }
@@ -52,6 +55,13 @@ fn pipe() -> (PipeReader, PipeWriter) {
     nonblocking(&reader);
     nonblocking(&writer);
     (reader, writer)
+}
+
+fn send_urgent_byte(into: &TcpStream) {
+    let byte = b"!";
+    // SAFETY: one byte, alive for the call, and an open descriptor.
+    let sent = unsafe { libc::send(into.as_raw_fd(), byte.as_ptr().cast(), 1, libc::MSG_OOB) };
+    assert_eq!(sent, 1);
 }
 
 /// Closes `fd` behind its owner's back, as faulty code would.
@@ -92,7 +102,10 @@ fn a_registration_reports_what_is_ready_already() {
     let mut reactor = Reactor::new().unwrap();
     let (left, mut right) = pair();
     right.write_all(b"early").unwrap();
-    reactor.handle().register(left.as_raw_fd(), 'l').unwrap();
+    reactor
+        .handle()
+        .register(left.as_raw_fd(), 'l', Watch::Both)
+        .unwrap();
     let both = Readiness::READABLE | Readiness::WRITABLE;
     assert_eq!(look(&mut reactor), [('l', both)]);
 }
@@ -136,7 +149,10 @@ fn a_full_pipe_becomes_writable_when_it_is_read() {
     let mut reactor = Reactor::new().unwrap();
     let (mut reader, mut writer) = pipe();
     let full = fill(&mut writer);
-    reactor.handle().register(writer.as_raw_fd(), 'w').unwrap();
+    reactor
+        .handle()
+        .register(writer.as_raw_fd(), 'w', Watch::Both)
+        .unwrap();
     assert!(look(&mut reactor).is_empty());
 
     assert_eq!(read_all(&mut reader), full);
@@ -148,8 +164,14 @@ fn a_full_pipe_becomes_writable_when_it_is_read() {
 fn poll_appends() {
     let mut reactor = Reactor::new().unwrap();
     let (left, right) = pair();
-    reactor.handle().register(left.as_raw_fd(), 1).unwrap();
-    reactor.handle().register(right.as_raw_fd(), 2).unwrap();
+    reactor
+        .handle()
+        .register(left.as_raw_fd(), 1, Watch::Both)
+        .unwrap();
+    reactor
+        .handle()
+        .register(right.as_raw_fd(), 2, Watch::Both)
+        .unwrap();
     let mut ready = vec![(0, Readiness::EMPTY)];
     reactor.poll(None, &mut ready).unwrap();
     let found: HashSet<i32> = ready.iter().map(|(key, _)| *key).collect();
@@ -182,7 +204,10 @@ fn a_hang_up_ends_both() {
 fn a_pipe_without_writer_is_read_closed() {
     let mut reactor = Reactor::new().unwrap();
     let (reader, writer) = pipe();
-    reactor.handle().register(reader.as_raw_fd(), ()).unwrap();
+    reactor
+        .handle()
+        .register(reader.as_raw_fd(), (), Watch::Both)
+        .unwrap();
     drop(writer);
     let readiness = look(&mut reactor)[0].1;
     assert!(readiness.is_read_closed() && readiness.concerns_reader());
@@ -192,7 +217,10 @@ fn a_pipe_without_writer_is_read_closed() {
 fn a_pipe_without_reader_is_an_error() {
     let mut reactor = Reactor::new().unwrap();
     let (reader, writer) = pipe();
-    reactor.handle().register(writer.as_raw_fd(), ()).unwrap();
+    reactor
+        .handle()
+        .register(writer.as_raw_fd(), (), Watch::Both)
+        .unwrap();
     drop(reader);
     let readiness = look(&mut reactor)[0].1;
     assert!(readiness.is_error() && readiness.is_write_closed());
@@ -206,7 +234,9 @@ fn a_pending_event_dies_with_its_registration() {
     let mut reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
     let (left, mut right) = pair();
-    let token = handle.register(left.as_raw_fd(), "left").unwrap();
+    let token = handle
+        .register(left.as_raw_fd(), "left", Watch::Both)
+        .unwrap();
     right.write_all(b"pending").unwrap();
     handle.deregister(left.as_raw_fd(), token);
     assert!(look(&mut reactor).is_empty());
@@ -219,7 +249,9 @@ fn a_slot_used_again_has_another_token() {
     let (left, _right) = pair();
     let mut seen = HashSet::new();
     for round in 0..1000 {
-        let token = handle.register(left.as_raw_fd(), round).unwrap();
+        let token = handle
+            .register(left.as_raw_fd(), round, Watch::Both)
+            .unwrap();
         assert!(seen.insert(token));
         assert_eq!(keys(&mut reactor), [round]);
         handle.deregister(left.as_raw_fd(), token);
@@ -238,12 +270,12 @@ fn a_descriptor_number_used_again_starts_anew() {
     let (old, mut old_peer) = pair();
     let (new, mut new_peer) = pair();
     let fd = old.as_raw_fd();
-    let token = handle.register(fd, "old").unwrap();
+    let token = handle.register(fd, "old", Watch::Both).unwrap();
     handle.deregister(fd, token);
     // SAFETY: both are open descriptors that this function owns.
     assert_eq!(unsafe { libc::dup2(new.as_raw_fd(), fd) }, fd);
     let _ = old_peer.write_all(b"to nobody");
-    handle.register(fd, "new").unwrap();
+    handle.register(fd, "new", Watch::Both).unwrap();
     // A late second call for the old registration must not touch the new one.
     handle.deregister(fd, token);
     assert_eq!(keys(&mut reactor), ["new"]);
@@ -257,7 +289,9 @@ fn deregistering_with_a_live_duplicate_is_silence() {
     let handle = reactor.handle();
     let (left, mut right) = pair();
     let duplicate = left.try_clone().unwrap();
-    let token = handle.register(left.as_raw_fd(), "left").unwrap();
+    let token = handle
+        .register(left.as_raw_fd(), "left", Watch::Both)
+        .unwrap();
     assert_eq!(keys(&mut reactor), ["left"]);
     handle.deregister(left.as_raw_fd(), token);
     drop(left);
@@ -274,7 +308,9 @@ fn a_stale_token_does_not_reach_the_next_tenant() {
     let handle = reactor.handle();
     let (left, mut right) = pair();
     let duplicate = left.try_clone().unwrap();
-    let token = handle.register(left.as_raw_fd(), "old").unwrap();
+    let token = handle
+        .register(left.as_raw_fd(), "old", Watch::Both)
+        .unwrap();
     assert_eq!(keys(&mut reactor), ["old"]);
     let fd = close_raw(left);
 
@@ -284,7 +320,9 @@ fn a_stale_token_does_not_reach_the_next_tenant() {
     handle.deregister(fd, token);
 
     let (tenant, _tenant_peer) = pair();
-    let new = handle.register(tenant.as_raw_fd(), "new").unwrap();
+    let new = handle
+        .register(tenant.as_raw_fd(), "new", Watch::Both)
+        .unwrap();
     assert_eq!(new.to_raw() as u32, token.to_raw() as u32, "same slot");
     assert_eq!(keys(&mut reactor), ["new"]);
     for _ in 0..3 {
@@ -300,8 +338,10 @@ fn a_duplicate_has_a_registration_of_its_own() {
     let handle = reactor.handle();
     let (left, mut right) = pair();
     let duplicate = left.try_clone().unwrap();
-    let first = handle.register(left.as_raw_fd(), 1).unwrap();
-    handle.register(duplicate.as_raw_fd(), 2).unwrap();
+    let first = handle.register(left.as_raw_fd(), 1, Watch::Both).unwrap();
+    handle
+        .register(duplicate.as_raw_fd(), 2, Watch::Both)
+        .unwrap();
     let both = |reactor: &mut Reactor<i32>| HashSet::from_iter(keys(reactor));
     assert_eq!(both(&mut reactor), HashSet::from([1, 2]));
     right.write_all(b"x").unwrap();
@@ -315,18 +355,109 @@ fn a_duplicate_has_a_registration_of_its_own() {
 fn two_reactors_watch_one_descriptor() {
     let (mut one, mut other) = (Reactor::new().unwrap(), Reactor::new().unwrap());
     let (left, mut right) = pair();
-    one.handle().register(left.as_raw_fd(), 1).unwrap();
-    other.handle().register(left.as_raw_fd(), 2).unwrap();
+    one.handle()
+        .register(left.as_raw_fd(), 1, Watch::Both)
+        .unwrap();
+    other
+        .handle()
+        .register(left.as_raw_fd(), 2, Watch::Both)
+        .unwrap();
     assert_eq!((keys(&mut one), keys(&mut other)), (vec![1], vec![2]));
     right.write_all(b"x").unwrap();
     assert_eq!((keys(&mut one), keys(&mut other)), (vec![1], vec![2]));
 }
 
 #[test]
+fn only_the_watched_direction_is_reported() {
+    let mut reactor = Reactor::new().unwrap();
+    let (mut left, mut right) = pair();
+    right.set_nonblocking(true).unwrap();
+    let handle = reactor.handle();
+    handle
+        .register(left.as_raw_fd(), "read", Watch::Read)
+        .unwrap();
+    let duplicate = left.try_clone().unwrap();
+    fill(&mut left);
+    handle
+        .register(duplicate.as_raw_fd(), "write", Watch::Write)
+        .unwrap();
+    assert!(look(&mut reactor).is_empty());
+    right.write_all(b"data").unwrap();
+    assert_eq!(look(&mut reactor), [("read", Readiness::READABLE)]);
+    read_all(&mut right);
+    assert_eq!(look(&mut reactor), [("write", Readiness::WRITABLE)]);
+    assert_eq!(handle.events(), 2);
+}
+
+#[test]
+fn a_direction_that_is_added_reports_what_is_ready_already() {
+    let mut reactor = Reactor::new().unwrap();
+    let (left, mut right) = pair();
+    let (handle, fd) = (reactor.handle(), left.as_raw_fd());
+    let token = handle.register(fd, "left", Watch::Write).unwrap();
+    assert_eq!(look(&mut reactor), [("left", Readiness::WRITABLE)]);
+    right.write_all(b"data").unwrap();
+    assert!(look(&mut reactor).is_empty());
+    handle.reregister(fd, token, Watch::Both).unwrap();
+    let both = Readiness::READABLE | Readiness::WRITABLE;
+    assert_eq!(look(&mut reactor), [("left", both)]);
+}
+
+#[test]
+fn an_edge_survives_that_the_other_direction_is_left() {
+    let mut reactor = Reactor::new().unwrap();
+    let (left, mut right) = pair();
+    let (handle, fd) = (reactor.handle(), left.as_raw_fd());
+    let token = handle.register(fd, "left", Watch::Both).unwrap();
+    assert_eq!(look(&mut reactor), [("left", Readiness::WRITABLE)]);
+    right.write_all(b"data").unwrap();
+    // The edge has come, and nobody has polled.
+    handle.reregister(fd, token, Watch::Read).unwrap();
+    assert_eq!(look(&mut reactor), [("left", Readiness::READABLE)]);
+    handle.reregister(fd, token, Watch::Write).unwrap();
+    assert_eq!(look(&mut reactor), [("left", Readiness::WRITABLE)]);
+    right.write_all(b"data").unwrap();
+    assert!(look(&mut reactor).is_empty());
+}
+
+#[test]
+fn urgent_data_is_for_who_reads() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let left = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let right = listener.accept().unwrap().0;
+    let mut reader = Reactor::new().unwrap();
+    let mut writer = Reactor::new().unwrap();
+    let fd = left.as_raw_fd();
+    reader.handle().register(fd, (), Watch::Read).unwrap();
+    writer.handle().register(fd, (), Watch::Write).unwrap();
+    assert_eq!(look(&mut writer), [((), Readiness::WRITABLE)]);
+    send_urgent_byte(&right);
+    reader.poll(None, &mut Vec::new()).unwrap();
+    assert!(look(&mut writer).is_empty());
+}
+
+#[test]
+fn a_registration_that_has_ended_watches_nothing_else() {
+    let reactor = Reactor::new().unwrap();
+    let (left, _right) = pair();
+    let (handle, fd) = (reactor.handle(), left.as_raw_fd());
+    let token = handle.register(fd, "left", Watch::Read).unwrap();
+    handle.deregister(fd, token);
+    let refused = handle.reregister(fd, token, Watch::Both).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotConnected);
+    let token = handle.register(fd, "left", Watch::Read).unwrap();
+    drop(reactor);
+    let refused = handle.reregister(fd, token, Watch::Both).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotConnected);
+}
+
+#[test]
 fn a_second_registration_is_refused_and_the_first_stays() {
     let mut reactor = Reactor::new().unwrap();
     let (left, mut right) = watched(&mut reactor, "first");
-    let again = reactor.handle().register(left.as_raw_fd(), "second");
+    let again = reactor
+        .handle()
+        .register(left.as_raw_fd(), "second", Watch::Both);
     assert_eq!(again.unwrap_err().raw_os_error(), Some(libc::EEXIST));
     assert_eq!(reactor.handle().registered(), 1);
     right.write_all(b"x").unwrap();
@@ -337,7 +468,7 @@ fn a_second_registration_is_refused_and_the_first_stays() {
 fn a_regular_file_is_refused() {
     let mut reactor = Reactor::new().unwrap();
     let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-    let refused = reactor.handle().register(file.as_raw_fd(), ());
+    let refused = reactor.handle().register(file.as_raw_fd(), (), Watch::Both);
     assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EPERM));
     assert_eq!(reactor.handle().registered(), 0);
     assert!(look(&mut reactor).is_empty());
@@ -346,7 +477,7 @@ fn a_regular_file_is_refused() {
 #[test]
 fn a_bad_descriptor_is_refused() {
     let reactor = Reactor::new().unwrap();
-    let refused = reactor.handle().register(-1, ());
+    let refused = reactor.handle().register(-1, (), Watch::Both);
     assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EBADF));
     assert_eq!(reactor.handle().registered(), 0);
 }
@@ -369,7 +500,7 @@ fn no_event_comes_after_deregister_returned() {
             // SAFETY: the call above opened it, and nobody else has it.
             let fd = unsafe { OwnedFd::from_raw_fd(fd) };
             for round in 1..=ROUNDS {
-                let token = handle.register(fd.as_raw_fd(), round).unwrap();
+                let token = handle.register(fd.as_raw_fd(), round, Watch::Both).unwrap();
                 if round % 3 == 0 {
                     thread::yield_now();
                 }
@@ -531,9 +662,15 @@ fn close_gives_back_who_is_left() {
     let handle = reactor.handle();
     let (left, right) = pair();
     let (more, _more) = pair();
-    handle.register(left.as_raw_fd(), "left").unwrap();
-    let token = handle.register(right.as_raw_fd(), "right").unwrap();
-    handle.register(more.as_raw_fd(), "more").unwrap();
+    handle
+        .register(left.as_raw_fd(), "left", Watch::Both)
+        .unwrap();
+    let token = handle
+        .register(right.as_raw_fd(), "right", Watch::Both)
+        .unwrap();
+    handle
+        .register(more.as_raw_fd(), "more", Watch::Both)
+        .unwrap();
     handle.deregister(right.as_raw_fd(), token);
     let mut keys = reactor.close();
     keys.sort_unstable();
@@ -547,7 +684,9 @@ fn a_handle_outlives_its_reactor() {
     let (left, right) = pair();
     let reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
-    let token = handle.register(left.as_raw_fd(), Arc::clone(&key)).unwrap();
+    let token = handle
+        .register(left.as_raw_fd(), Arc::clone(&key), Watch::Both)
+        .unwrap();
     drop(reactor);
     assert_eq!(Arc::strong_count(&key), 1, "dropped with the reactor");
 
@@ -555,7 +694,7 @@ fn a_handle_outlives_its_reactor() {
     handle.wake();
     handle.wake();
     let refused = handle
-        .register(right.as_raw_fd(), Arc::clone(&key))
+        .register(right.as_raw_fd(), Arc::clone(&key), Watch::Both)
         .unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotConnected);
     assert_eq!(Arc::strong_count(&key), 1);
@@ -575,12 +714,24 @@ fn a_key_may_call_back_while_it_drops() {
     let handle = reactor.handle();
     let (left, right) = pair();
     let curious = || Arc::new(Curious(handle.clone()));
-    let token = handle.register(left.as_raw_fd(), curious()).unwrap();
-    assert!(handle.register(left.as_raw_fd(), curious()).is_err());
+    let token = handle
+        .register(left.as_raw_fd(), curious(), Watch::Both)
+        .unwrap();
+    assert!(
+        handle
+            .register(left.as_raw_fd(), curious(), Watch::Both)
+            .is_err()
+    );
     handle.deregister(left.as_raw_fd(), token);
-    handle.register(right.as_raw_fd(), curious()).unwrap();
+    handle
+        .register(right.as_raw_fd(), curious(), Watch::Both)
+        .unwrap();
     drop(reactor);
-    assert!(handle.register(left.as_raw_fd(), curious()).is_err());
+    assert!(
+        handle
+            .register(left.as_raw_fd(), curious(), Watch::Both)
+            .is_err()
+    );
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! The atomics of the files that have loom models.
 //!
-//! Only the protocols that loom checks (`state`, `token`, `inbox`, `wait`, `idlers`) take
+//! Only the protocols that loom checks (`state`, `token`, `inbox`, `wait`, `idlers`, `source`) take
 //! their atomics from here; everything else uses `core` directly.
 #![forbid(unsafe_code)]
 
 #[cfg(not(trefoil_loom))]
-pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
+pub(crate) use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence,
+};
 #[cfg(trefoil_loom)]
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence,
+};
 
 pub(crate) use core::sync::atomic::Ordering;

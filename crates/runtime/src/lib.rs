@@ -68,6 +68,17 @@ mod registry;
 mod run;
 #[cfg(not(trefoil_loom))]
 mod source;
+/// What is known of a descriptor, without the descriptor.
+#[cfg(trefoil_loom)]
+mod source {
+    mod directions;
+    mod interest;
+    mod readiness;
+    mod side;
+    pub use directions::Directions;
+    pub use interest::Interest;
+    pub use readiness::{Poller, Readiness};
+}
 #[cfg(not(trefoil_loom))]
 mod spin;
 #[cfg(trefoil_loom)]
@@ -89,6 +100,7 @@ pub use idlers::Idlers;
 pub use inbox::{Inbox, Link, Message, Messages, Posted};
 pub use model::{Model, UnknownModel};
 pub use reason::{Reason, Waiting};
+pub use source::{Directions, Interest, Poller, Readiness};
 pub use spin::{Spin, SpinGuard};
 pub use state::RunState;
 pub use wait::{Outcome, Wait, Waiter};
@@ -106,7 +118,7 @@ mod real {
     pub use crate::ready::{Next, ReadyQueue};
     pub use crate::registry::{ThreadInfo, threads};
     pub use crate::run::{Runs, refuse_drop_inside, refuse_inside, result_of_main};
-    pub use crate::source::{Interest, Poller, Readiness, Source};
+    pub use crate::source::Source;
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};

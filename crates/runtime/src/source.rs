@@ -1,14 +1,16 @@
 //! A descriptor that threads wait for, of whatever model.
 //!
 //! An operation is tried first; when it would block, or has come up short, readiness is used
-//! up, and the thread waits. A fiber registers the descriptor with its worker's poller when it
-//! first has to wait there; the poller reports edges. A kernel thread polls the descriptor
+//! up, and the thread waits. A fiber has its worker's poller watch the direction when it first
+//! has to wait for it there; the poller reports edges. A kernel thread polls the descriptor
 //! itself.
 //!
 //! | file        | what it decides                                            |
 //! |-------------|------------------------------------------------------------|
+//! | `interest`  | the two directions                                         |
 //! | `side`      | one direction: whether to try, and who waits               |
-//! | `readiness` | both, and with which workers' pollers it is registered     |
+//! | `directions`| in which directions a poller watches it                    |
+//! | `readiness` | which workers' pollers watch it, in which directions       |
 //! | this one    | trying and waiting, and the descriptor's beginning and end |
 
 use core::fmt;
@@ -20,19 +22,14 @@ use crate::cancel;
 use crate::current;
 use crate::wait::{Outcome, Wait, Waiter};
 
+mod directions;
+mod interest;
 mod readiness;
 mod side;
 
+pub use directions::Directions;
+pub use interest::Interest;
 pub use readiness::{Poller, Readiness};
-
-/// What an operation on a descriptor needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Something to read, a connection to accept.
-    Read,
-    /// Room to write, a connection attempt that has ended.
-    Write,
-}
 
 /// A non-blocking descriptor that threads of any model wait for.
 pub struct Source {
@@ -127,8 +124,8 @@ impl Source {
         }
     }
 
-    /// For a runtime of fibers: waits for an event, with the descriptor registered with the
-    /// current worker's poller, whose number is `home`.
+    /// For a runtime of fibers: waits for an event, with the direction watched by the current
+    /// worker's poller, whose number is `home`.
     ///
     /// # Errors
     ///

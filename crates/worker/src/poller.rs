@@ -7,8 +7,8 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trefoil_reactor::{Handle, Reactor, Readiness as Event, Token};
-use trefoil_runtime::{Interest, Readiness};
+use trefoil_reactor::{Handle, Reactor, Readiness as Event, Token, Watch};
+use trefoil_runtime::{Directions, Interest, Readiness};
 
 /// Descriptors register with a poller by its handle.
 #[derive(Debug)]
@@ -22,12 +22,31 @@ impl Registrar {
 }
 
 impl trefoil_runtime::Poller for Registrar {
-    fn register(&self, fd: RawFd, readiness: Arc<Readiness>) -> io::Result<usize> {
-        self.0.register(fd, readiness).map(Token::to_raw)
+    fn register(
+        &self,
+        fd: RawFd,
+        readiness: Arc<Readiness>,
+        directions: Directions,
+    ) -> io::Result<usize> {
+        let token = self.0.register(fd, readiness, watch(directions))?;
+        Ok(token.to_raw())
+    }
+
+    fn reregister(&self, fd: RawFd, token: usize, directions: Directions) -> io::Result<()> {
+        self.0
+            .reregister(fd, Token::from_raw(token), watch(directions))
     }
 
     fn deregister(&self, fd: RawFd, token: usize) {
         self.0.deregister(fd, Token::from_raw(token));
+    }
+}
+
+fn watch(directions: Directions) -> Watch {
+    match directions {
+        Directions::Read => Watch::Read,
+        Directions::Write => Watch::Write,
+        Directions::Both => Watch::Both,
     }
 }
 

@@ -50,4 +50,11 @@ impl Remote {
     pub fn clear_alarm(&self) {
         self.bell.0.clear_alarm();
     }
+
+    /// How many events of descriptors the worker's poller has reported. A counter: it tells
+    /// whether a worker is woken for what none of its threads waits for.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.bell.0.events()
+    }
 }

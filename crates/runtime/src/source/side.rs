@@ -14,8 +14,8 @@
 //! event first changes the word and then takes the list under that lock.
 
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::atomic::{AtomicUsize, Ordering};
 use crate::spin::Spin;
 use crate::wait::Waiter;
 
@@ -109,11 +109,14 @@ impl Side {
 
     /// The poller `home` reports an edge: its own threads that wait try again. Those of other
     /// workers are told by their own pollers. Whether there was one.
+    ///
+    /// One by one, so that the list keeps its memory: a wait allocates nothing. Those who come
+    /// meanwhile cannot keep it busy, for on this worker they run only after it.
     pub(super) fn event(&self, home: usize, drain: bool) -> bool {
         self.set(drain);
-        let waiters = self.take(home);
-        let any = !waiters.is_empty();
-        for Listed { waiter, .. } in waiters {
+        let mut any = false;
+        while let Some(Listed { waiter, .. }) = self.take(home) {
+            any = true;
             // SAFETY: it was listed, so it is alive, and taking it out gave us the right to
             // fire it.
             unsafe { Waiter::fire(waiter) };
@@ -121,13 +124,11 @@ impl Side {
         any
     }
 
-    fn take(&self, home: usize) -> Vec<Listed> {
+    /// Takes out the first of those who wait by this poller.
+    fn take(&self, home: usize) -> Option<Listed> {
         let mut waiters = self.waiters.lock();
-        if waiters.iter().all(|listed| listed.home == home) {
-            return core::mem::take(&mut *waiters);
-        }
-        let own = |listed: &mut Listed| listed.home == home;
-        waiters.extract_if(.., own).collect()
+        let found = waiters.iter().position(|listed| listed.home == home)?;
+        Some(waiters.remove(found))
     }
 
     /// Lists a waiter of the worker whose poller is `home`, unless the side is ready.
@@ -160,7 +161,7 @@ impl Side {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
 
