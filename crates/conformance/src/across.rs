@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use trefoil_net::{TcpListener, TcpStream};
-use trefoil_runtime::{Reason, thread};
+use trefoil_runtime::Reason;
+use trefoil_runtime::thread::{self, Builder};
 use trefoil_sync::channel::{bounded, unbounded};
 use trefoil_sync::{Barrier, Condvar, Mutex};
 
 use crate::Subject;
 use crate::subject::run;
-use crate::witness::{join_all, until_waiting};
+use crate::witness::{Token, Witness, join_all, until, until_waiting};
 
 /// Runs both at the same time, each on an OS thread of its own.
 fn both<A: Subject, B: Subject, T: Send + 'static, U: Send + 'static>(
@@ -23,6 +24,68 @@ fn both<A: Subject, B: Subject, T: Send + 'static, U: Send + 'static>(
     let first = std::thread::spawn(|| run::<A, T>(first));
     let second = run::<B, U>(second);
     (first.join().unwrap(), second)
+}
+
+/// A blocking call of either runs the other one. Where it is refused it would be so for threads
+/// of any model.
+pub fn a_blocking_call_runs_the_other<A: Subject, B: Subject>() {
+    fn inside<A: Subject, B: Subject>() {
+        let value = run::<A, _>(|| {
+            thread::blocking(|| run::<B, _>(|| thread::spawn(|| thread::blocking(|| 7)).join()))
+        });
+        assert_eq!(value.unwrap(), 7);
+    }
+    inside::<A, B>();
+    inside::<B, A>();
+}
+
+/// A `run` in a blocking call is no cancellation point: its caller may have been asked to end, and
+/// gets its value all the same.
+pub fn a_run_in_a_blocking_call_ends_by_itself<A: Subject, B: Subject>() {
+    fn inside<A: Subject, B: Subject>() {
+        /// Dropped by the request to end, it leaves a thread that only a later request ends.
+        struct Spawns(Option<Token>);
+        impl Drop for Spawns {
+            fn drop(&mut self) {
+                let token = self.0.take();
+                drop(Builder::new().spawn(move || {
+                    let _token = token;
+                    thread::park();
+                }));
+            }
+        }
+        let witness = Witness::new();
+        let spawns = Spawns(Some(witness.token()));
+        let (begin, begun) = bounded::<()>(1);
+        let (go, gate) = bounded::<()>(1);
+        let opener = std::thread::spawn(move || {
+            // By then all have been asked once.
+            until(|| witness.dropped() == 1);
+            go.send(()).unwrap();
+        });
+        let caller = run::<A, _>(move || {
+            let caller = thread::spawn(move || {
+                thread::blocking(move || {
+                    run::<B, _>(move || {
+                        begin.send(()).unwrap();
+                        gate.recv().unwrap();
+                        8
+                    })
+                })
+            });
+            begun.recv().unwrap();
+            let parked = thread::spawn(move || {
+                let _spawns = spawns;
+                thread::park();
+            });
+            until_waiting(parked.thread(), Reason::Park);
+            caller
+        });
+        opener.join().unwrap();
+        assert_eq!(caller.join().unwrap(), 8);
+    }
+    inside::<A, B>();
+    inside::<B, A>();
 }
 
 /// Messages go to and fro through a channel.

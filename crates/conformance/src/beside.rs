@@ -56,6 +56,23 @@ pub fn a_runtime_dropped_by_a_kernel_thread_that_unwinds_is_gone<S: Subject>() {
     assert_eq!(sentence(&*payload), "this is the panic of the thread");
 }
 
+/// A blocking call of a kernel thread does not run the runtime of its thread's run. It may run
+/// another one.
+pub fn a_blocking_call_of_a_kernel_thread_does_not_run_its_own<S: Subject>() {
+    let runtime = Arc::new(patient::<S>());
+    let mine = Arc::clone(&runtime);
+    runtime.run(move || {
+        let direct = refusal(|| mine.run(|| ()));
+        let (go, thread) = kernel_thread(move || {
+            let refused = thread::blocking(|| refusal(|| mine.run(|| ())));
+            let value = thread::blocking(|| run::<S, _>(|| thread::spawn(|| 9).join()));
+            (refused, value.unwrap())
+        });
+        go.send(()).unwrap();
+        assert_eq!(thread.join().unwrap(), (direct, 9));
+    });
+}
+
 /// A kernel thread may drop a runtime to whose runs it does not belong, and one that it has
 /// made itself.
 pub fn a_kernel_thread_of_another_run_may_drop_a_runtime<S: Subject>() {

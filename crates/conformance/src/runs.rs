@@ -64,6 +64,68 @@ pub fn run_inside_run_is_refused<S: Subject>() {
     assert_eq!(runtime.run(|| 2), 2);
 }
 
+/// The same in a blocking call, although another OS thread may make it: its thread's own
+/// runtime is not run there, nor is any by a thread that the call runs in turn.
+pub fn run_inside_run_is_refused_in_a_blocking_call<S: Subject>() {
+    let runtime = Arc::new(patient::<S>());
+    let same = Arc::clone(&runtime);
+    runtime.run(move || {
+        let direct = refusal(|| same.run(|| ()));
+        let refused = thread::blocking(|| refusal(|| same.run(|| ())));
+        assert_eq!(refused, direct);
+        // A call in a call hides nothing.
+        let refused = thread::blocking(|| thread::blocking(|| refusal(|| same.run(|| ()))));
+        assert_eq!(refused, direct);
+        let third = Arc::new(patient::<S>());
+        let refused = thread::blocking(|| {
+            run::<S, _>(move || [same, third].map(|runtime| refusal(|| runtime.run(|| ()))))
+        });
+        assert_eq!(refused, [direct.clone(), direct]);
+        // The call is over.
+        assert_eq!(thread::spawn(|| 1).join().unwrap(), 1);
+    });
+    assert_nobody_left(&*runtime);
+    assert_eq!(runtime.run(|| 2), 2);
+}
+
+/// A blocking call may run another runtime than its thread's: it stops nobody else. That one's
+/// threads may do so, too.
+pub fn a_blocking_call_may_run_another_runtime<S: Subject>() {
+    let other = Arc::new(patient::<S>());
+    let third = Arc::clone(&other);
+    run::<S, _>(move || {
+        // Its value comes back, and so does its panic.
+        let value = thread::blocking(|| other.run(|| thread::spawn(|| 3).join().unwrap()));
+        assert_eq!(value, 3);
+        let text = refusal(|| thread::blocking(|| other.run(|| panic!("it is meant to do this"))));
+        assert_eq!(text, "it is meant to do this");
+        // Deeper.
+        let deep = thread::blocking(|| {
+            run::<S, _>(move || thread::blocking(|| third.run(|| thread::spawn(|| 4).join())))
+        });
+        assert_eq!(deep.unwrap(), 4);
+        // One goes on with its own threads while calls run others.
+        let threads = [(); 4].map(|()| {
+            thread::spawn(|| thread::blocking(|| run::<S, _>(|| thread::spawn(|| 5).join())))
+        });
+        for thread in threads {
+            assert_eq!(thread.join().unwrap().unwrap(), 5);
+        }
+        assert_nobody_left(&*other);
+        // And drop them.
+        thread::blocking(move || drop(other));
+        thread::blocking(|| drop(patient::<S>()));
+    });
+}
+
+/// An OS thread that has made a blocking call for a runtime may run that one later.
+pub fn a_blocking_call_leaves_nothing_behind<S: Subject>() {
+    let runtime = patient::<S>();
+    // On the kernel model it is made by this OS thread.
+    runtime.run(|| thread::blocking(|| ()));
+    assert_eq!(runtime.run(|| thread::blocking(|| 6)), 6);
+}
+
 /// A runtime that is made inside a run may be dropped there.
 pub fn a_runtime_may_be_made_inside_a_run<S: Subject>() {
     run::<S, _>(|| {

@@ -536,6 +536,44 @@ pub fn a_runtime_dropped_by_its_own_thread_that_unwinds_is_gone<S: Subject>() {
     assert_eq!(sentence(&*payload), "this is the panic of the thread");
 }
 
+/// The last handle of a runtime is dropped in a blocking call that has outlived its run, on every
+/// model, although another OS thread may make it: the sentence is the same, and nobody waits.
+pub fn a_runtime_dropped_in_a_blocking_call_says_so<S: Subject>() {
+    let runtime = Arc::new(S::new(Duration::from_millis(1)));
+    let mine = Arc::clone(&runtime);
+    let (begin, begun) = mpsc::channel::<()>();
+    let (go, gate) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    let last = move || {
+        begin.send(()).unwrap();
+        gate.recv().unwrap();
+        tell.send(refusal(|| drop(mine))).unwrap();
+    };
+    runtime.run(move || {
+        drop(thread::spawn(|| thread::blocking(last)));
+        thread::blocking(move || begun.recv().unwrap());
+    });
+    assert_eq!(runtime.leftover().len(), 1);
+    drop(runtime);
+    go.send(()).unwrap();
+    let said = told.recv().unwrap();
+    assert!(said.contains("runtime was dropped by one of"), "{said}");
+}
+
+/// The same by a call that unwinds: its own panic comes back.
+pub fn a_runtime_dropped_in_a_blocking_call_that_unwinds_is_gone<S: Subject>() {
+    let dropped = outlived_by::<S, ()>(|runtime| {
+        thread::blocking(move || {
+            let _runtime = runtime;
+            panic!("this is the panic of the call");
+        });
+    });
+    let Some((go, left)) = dropped else { return };
+    go.send(()).unwrap();
+    let payload = left.join().unwrap_err();
+    assert_eq!(sentence(&*payload), "this is the panic of the call");
+}
+
 /// The same by a thread whose result it is, and nobody joins it: there is nobody to tell. What
 /// else the result holds is dropped all the same.
 pub fn a_runtime_in_the_result_of_its_own_thread_is_gone<S: Subject>() {

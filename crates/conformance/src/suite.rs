@@ -247,6 +247,9 @@ macro_rules! suite {
                 what_run_was_given_is_dropped,
                 in_runtime_tells_where_one_is,
                 run_inside_run_is_refused,
+                run_inside_run_is_refused_in_a_blocking_call,
+                a_blocking_call_may_run_another_runtime,
+                a_blocking_call_leaves_nothing_behind,
                 a_runtime_may_be_made_inside_a_run,
                 a_runtime_changes_hands,
                 several_runtimes_at_once,
@@ -281,6 +284,8 @@ macro_rules! suite {
                 a_panic_instead_of_an_end_harms_nobody,
                 a_runtime_dropped_by_its_own_thread_says_so,
                 a_runtime_dropped_by_its_own_thread_that_unwinds_is_gone,
+                a_runtime_dropped_in_a_blocking_call_says_so,
+                a_runtime_dropped_in_a_blocking_call_that_unwinds_is_gone,
                 a_runtime_in_the_result_of_its_own_thread_is_gone,
             }
             registry {
@@ -330,6 +335,8 @@ macro_rules! suite {
 macro_rules! suite_across {
     ($first:ty, $second:ty) => {
         $crate::suite_across! { @ $first, $second;
+            a_blocking_call_runs_the_other,
+            a_run_in_a_blocking_call_ends_by_itself,
             messages_cross,
             a_lock_excludes_across,
             a_condition_crosses,
@@ -369,6 +376,7 @@ macro_rules! suite_beside {
         $crate::suite_beside! { @ $subject;
             a_runtime_dropped_by_a_kernel_thread_of_its_run_says_so,
             a_runtime_dropped_by_a_kernel_thread_that_unwinds_is_gone,
+            a_blocking_call_of_a_kernel_thread_does_not_run_its_own,
             a_kernel_thread_of_another_run_may_drop_a_runtime,
             a_kernel_thread_is_measured_with_the_others,
         }

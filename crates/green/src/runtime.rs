@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use trefoil_runtime::{
-    Model, NewThread, Runs, StackUsage, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
-    result_of_main,
+    Model, NewThread, Runs, StackUsage, ThreadInfo, overflow, refuse_drop_inside, result_of_main,
 };
 use trefoil_worker::{Stacks, Worker};
 
@@ -41,10 +40,11 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// With `f`'s panic. If the calling thread is a thread of a runtime already. If the
+    /// With `f`'s panic. If the calling thread is a thread of a runtime already, unless it is in a
+    /// [blocking call](trefoil_runtime::thread::blocking) of a thread of another runtime. If the
     /// process has no descriptors left for a poller, or no address space for the main thread's
-    /// stack. And in a deadlock, with a list of the
-    /// threads: what each waits for, and where; they have been cancelled then.
+    /// stack. And in a deadlock, with a list of the threads: what each waits for, and where; they
+    /// have been cancelled then.
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> T
     where
@@ -74,7 +74,7 @@ impl Runtime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        refuse_inside();
+        self.runs.refuse_inside();
         let _watch = overflow::Watch::fibers();
         let settings = &self.settings;
         let worker = Worker::new(&self.stacks)?;
@@ -144,7 +144,8 @@ impl Drop for Runtime {
     /// # Panics
     ///
     /// If a thread of one of the runtime's `run`s drops it, unless that thread unwinds: a
-    /// kernel thread of a runtime beside it, that has outlived its `run`.
+    /// kernel thread of a runtime beside it, that has outlived its `run`; or a blocking call that
+    /// has.
     fn drop(&mut self) {
         refuse_drop_inside(self.runs.is_inside());
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Model, NewThread, Runs, StackUsage, ThreadInfo, overflow, refuse_drop_inside, refuse_inside,
+    Model, NewThread, Runs, StackUsage, ThreadInfo, join_main, overflow, refuse_drop_inside,
     result_of_main,
 };
 use trefoil_worker::{Stacks, Worker};
@@ -99,15 +99,16 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// With `f`'s panic. If the calling thread is a thread of a runtime already. And if no
-    /// address space is left for the main thread's stack.
+    /// With `f`'s panic. If the calling thread is a thread of a runtime already, unless it is in a
+    /// [blocking call](trefoil_runtime::thread::blocking) of a thread of another runtime. And if
+    /// no address space is left for the main thread's stack.
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> T
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        refuse_inside();
+        self.runs.refuse_inside();
         let domain = self.runs.begin();
         let stack_size = Some(self.settings.main_stack_size);
         let (main, handle) = NewThread::main(f, Model::Hybrid, stack_size, &domain);
@@ -117,7 +118,7 @@ impl Runtime {
         self.shared
             .inject(main)
             .expect("the runtime closes when it is dropped, and is borrowed here");
-        let joined = handle.join();
+        let joined = join_main(handle);
         self.runs
             .add_leftover(domain.wind_down(self.settings.grace));
         result_of_main(joined)
@@ -214,7 +215,7 @@ impl Drop for Runtime {
     /// # Panics
     ///
     /// If one of the runtime's own threads drops it, or a thread of one of its `run`s, which a
-    /// runtime beside it runs; unless that thread unwinds. It waits for nobody then: a worker
+    /// runtime beside it runs, or a blocking call of either; unless that thread unwinds. It waits for nobody then: a worker
     /// may wait for the very thread.
     fn drop(&mut self) {
         self.shared.close();

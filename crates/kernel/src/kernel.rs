@@ -135,7 +135,7 @@ impl Runtime for Kernel {
     }
 
     fn blocking(&self, call: &mut (dyn FnMut() + Send)) {
-        call();
+        os::blocking(call);
     }
 
     fn now(&self) -> Instant {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trefoil_runtime::{
     Meter, Model, NewThread, Runs, StackUsage, ThreadInfo, overflow, refuse_drop_inside,
-    refuse_inside, result_of_main,
+    result_of_main,
 };
 
 use crate::builder::Builder;
@@ -40,14 +40,15 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// With `f`'s panic. And if the calling thread is a thread of a runtime already.
+    /// With `f`'s panic. And if the calling thread is a thread of a runtime already, unless it is
+    /// in a [blocking call](trefoil_runtime::thread::blocking) of a thread of another runtime.
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> T
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        refuse_inside();
+        self.runs.refuse_inside();
         let _watch = overflow::Watch::kernel_threads();
         let domain = self.runs.begin();
         let (thread, handle) = NewThread::main(f, Model::Kernel, None, &domain);

@@ -16,7 +16,7 @@ use crate::domain::DomainId;
 use crate::model::Model;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
-use crate::thread::{Header, Thread, ThreadRef, adopted, fiber};
+use crate::thread::{Header, Thread, ThreadId, ThreadRef, adopted, fiber};
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
 
@@ -84,6 +84,12 @@ pub(crate) fn thread() -> Thread {
 pub fn in_runtime() -> bool {
     // SAFETY: the current thread is alive, and has started.
     peek().is_some_and(|header| unsafe { header.as_ref().has_home() })
+}
+
+/// The current thread's number.
+pub(crate) fn id() -> ThreadId {
+    // SAFETY: the current thread is alive.
+    unsafe { thread_ref().0.as_ref() }.id
 }
 
 /// The `run` that the current thread belongs to.

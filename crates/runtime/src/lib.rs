@@ -35,6 +35,8 @@
 mod alone;
 mod atomic;
 #[cfg(not(trefoil_loom))]
+mod caller;
+#[cfg(not(trefoil_loom))]
 pub mod cancel;
 #[cfg(not(trefoil_loom))]
 pub mod clock;
@@ -117,7 +119,7 @@ mod real {
     pub use crate::pool::{Limits, Pool};
     pub use crate::ready::{Next, ReadyQueue};
     pub use crate::registry::{ThreadInfo, threads};
-    pub use crate::run::{Runs, refuse_drop_inside, refuse_inside, result_of_main};
+    pub use crate::run::{Runs, join_main, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::Source;
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;

@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::caller::Caller;
 use crate::pool::{Limits, Pool};
 use crate::reason::Reason;
 use crate::wait::{Wait, Waiter};
@@ -15,6 +16,7 @@ const KEEP: Duration = Duration::from_secs(10);
 
 /// A call on the stack of a thread that waits for its end.
 struct Call {
+    caller: Caller,
     body: *mut (dyn FnMut() + Send),
     done: *const Waiter,
 }
@@ -38,7 +40,7 @@ fn perform(call: Call) {
     // SAFETY: the caller waits until the waiter is fired, so both are alive till then, and
     // only this thread uses the body meanwhile.
     unsafe {
-        (*call.body)();
+        call.caller.make(|| (*call.body)());
         Waiter::fire(call.done);
     }
 }
@@ -57,6 +59,7 @@ pub fn offload(call: &mut (dyn FnMut() + Send)) {
         )
     };
     let job = Call {
+        caller: Caller::current(),
         body,
         done: &raw const done,
     };

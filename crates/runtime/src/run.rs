@@ -5,21 +5,29 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::panic;
 use std::sync::{Mutex, PoisonError};
 
-use crate::current;
 use crate::domain::{Domain, DomainId};
 use crate::registry::ThreadInfo;
+use crate::thread::JoinHandle;
+use crate::{caller, current};
 
-/// Refuses a `run` inside a `run`.
+/// Refuses a `run` inside a `run`, for a runtime that is still to be made. One that exists has
+/// [`Runs::refuse_inside`].
 ///
 /// # Panics
 ///
-/// If the calling thread is run by one of our runtimes.
+/// If the calling thread is run by one of our runtimes, and makes no blocking call.
 #[track_caller]
 pub fn refuse_inside() {
+    refuse_run(current::in_runtime() && !caller::is_current());
+}
+
+#[track_caller]
+fn refuse_run(inside: bool) {
     assert!(
-        !current::in_runtime(),
+        !inside,
         "`run` was called by a thread of a Trefoil runtime: it would block that thread for as \
-         long as it runs. Spawn a thread instead, or call `run` from a plain OS thread"
+         long as it runs. Spawn a thread instead, or run another runtime inside \
+         `thread::blocking` or from a plain OS thread"
     );
 }
 
@@ -39,6 +47,18 @@ pub fn refuse_drop_inside(inside: bool) {
         "a Trefoil runtime was dropped by one of its own threads, or by a thread of one of its \
          `run`s, which it cannot wait for. Keep the runtime where `run` is called"
     );
+}
+
+/// Waits for the end of a main thread, as its `join`, and is no cancellation point: a kernel
+/// thread of another runtime, which may be asked to end, waits here for the `run` in its blocking
+/// call.
+///
+/// # Errors
+///
+/// As `join`.
+#[track_caller]
+pub fn join_main<T>(main: JoinHandle<T>) -> std::thread::Result<T> {
+    main.join_in_any_case()
 }
 
 /// The value of a main thread that has ended, as its `join` gave it.
@@ -84,11 +104,25 @@ impl Runs {
         })
     }
 
-    /// Whether the calling thread belongs to one of these `run`s, also to one that is over.
-    /// It may be a thread of another model, which a runtime beside this one runs.
+    /// Whether the calling thread belongs to one of these `run`s, also to one that is over, or
+    /// makes a blocking call for one that does. It may be a thread of another model, which a
+    /// runtime beside this one runs.
     #[must_use]
     pub fn is_inside(&self) -> bool {
-        current::is_of_runtime(self.runtime)
+        current::is_of_runtime(self.runtime) || caller::is_of_runtime(self.runtime)
+    }
+
+    /// Refuses a `run` of this runtime inside a `run`. A blocking call may run another runtime than
+    /// its thread's, because it stops nobody else.
+    ///
+    /// # Panics
+    ///
+    /// If the calling thread is run by one of our runtimes, and makes no blocking call; or makes
+    /// one for a thread of these `run`s.
+    #[track_caller]
+    pub fn refuse_inside(&self) {
+        refuse_inside();
+        refuse_run(self.is_inside());
     }
 
     /// Adds the threads that did not end in time after one `run`.

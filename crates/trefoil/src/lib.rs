@@ -78,10 +78,20 @@
 //! fatal runtime error: stack overflow, aborting
 //! ```
 //!
-//! For that the first runtime installs a handler for SIGSEGV and SIGBUS. Faults that are no such
-//! overflow go to the handler that was there before: `std`'s, or the program's own if it was
-//! installed earlier. A handler that the program installs later replaces this one. The environment
-//! variable `TREFOIL_OVERFLOW=off` switches it off, for AddressSanitizer and the like.
+//! For that the first runtime installs a handler for SIGSEGV and SIGBUS. What is no such overflow
+//! goes to the handler that was there before: `std`'s, or the program's own if it was installed
+//! earlier. Where there was none, the process dies of the signal, also of one that somebody sent;
+//! where it was ignored, a signal that was sent still is. A handler that the program installs later
+//! replaces this one, and may call it for what it does not handle itself.
+//!
+//! A crash reporter may be installed before the first runtime and once more after it. Each then has
+//! the other as the handler before it. This one calls an earlier handler once for each signal that
+//! comes; asked again for the same signal it calls nobody, and the process dies of it. The report is
+//! written twice then. A reporter that calls nobody, but puts back what it found and returns, must
+//! not be installed twice: it puts back this handler, which calls the reporter, without end.
+//!
+//! The environment variable `TREFOIL_OVERFLOW=off` switches the handler off, for AddressSanitizer and
+//! the like.
 //!
 //! How large a stack has to be is told by [`Runtime::stack_usage`]: for each place that spawns
 //! threads, the deepest use seen. The builder switches it on ([`Builder::measure_stacks`]), or the

@@ -13,7 +13,8 @@ use crate::error::Error;
 /// Dropping it ends what it has started. The hybrid model waits for its workers meanwhile, for as
 /// long as the [grace](Builder::grace) at most. A thread of one of its `run`s that has outlived
 /// the `run`, and drops the last handle of the runtime, cannot wait: the runtime ends all the
-/// same, and the drop panics, on every model, unless the thread unwinds already.
+/// same, and the drop panics, on every model, unless the thread unwinds already. So it is in a
+/// [`thread::blocking`](crate::thread::blocking) call of such a thread.
 ///
 /// ```
 /// use trefoil::{Runtime, thread};
@@ -45,12 +46,17 @@ impl Runtime {
     /// [grace](Builder::grace). Those that do not end in time are listed by
     /// [`leftover`](Runtime::leftover).
     ///
-    /// Several OS threads may call it at the same time.
+    /// Several OS threads may call it at the same time. A thread of a runtime may not, for it would
+    /// block its OS thread; but a [`thread::blocking`] call of such a thread may run *another*
+    /// runtime, of any model. It ends by itself there: its caller's cancellation does not reach it.
+    ///
+    /// [`thread::blocking`]: crate::thread::blocking
     ///
     /// # Panics
     ///
-    /// With `f`'s panic. If the calling thread is a thread of a runtime already. On the green
-    /// model also if the process has no descriptors left for a poller, and in a deadlock, with a
+    /// With `f`'s panic. If the calling thread is a thread of a runtime already, and not in a
+    /// blocking call; and in a blocking call of a thread of this runtime. Where the operating
+    /// system refuses an OS thread to a blocking call, that counts as none. On the green model also if the process has no descriptors left for a poller, and in a deadlock, with a
     /// list of the threads that wait for each other; that is if no other OS thread of the process
     /// does anything, and nobody waits for a descriptor, a blocking call or a point in time.
     ///
@@ -64,6 +70,18 @@ impl Runtime {
     /// });
     /// assert_eq!(sum, 6);
     /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    ///
+    /// A library that runs a runtime of its own, called by a thread of another one:
+    ///
+    /// ```
+    /// use trefoil::thread;
+    ///
+    /// fn library() -> u32 {
+    ///     trefoil::run(|| thread::spawn(|| 42).join().unwrap())
+    /// }
+    ///
+    /// assert_eq!(trefoil::run(|| thread::blocking(library)), 42);
     /// ```
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> T
@@ -181,7 +199,8 @@ impl Runtime {
 /// Runs `f` as the main thread of a runtime with all defaults, and returns its value:
 /// [`Runtime::new`], [`Runtime::run`], and an end.
 ///
-/// The calling OS thread is blocked meanwhile. To choose a model or other settings in the source,
+/// The calling OS thread is blocked meanwhile. A thread of a runtime calls it inside
+/// [`thread::blocking`](crate::thread::blocking). To choose a model or other settings in the source,
 /// or to learn which threads did not end, use a [`Builder`].
 ///
 /// # Panics

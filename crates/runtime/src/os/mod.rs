@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::caller::Caller;
 use crate::contract::Runtime;
 use crate::current;
 use crate::model::Model;
@@ -89,6 +90,11 @@ pub fn wake(thread: &Thread) {
     }
 }
 
+/// Makes a blocking call of the calling kernel thread, right here; see [`Runtime::blocking`].
+pub fn blocking(call: &mut (dyn FnMut() + Send)) {
+    Caller::current().make(call);
+}
+
 /// The runtime of an OS thread that belongs to none: it waits like a kernel thread, and
 /// cannot spawn.
 #[derive(Debug)]
@@ -126,6 +132,7 @@ impl Runtime for Foreign {
     }
 
     fn blocking(&self, call: &mut (dyn FnMut() + Send)) {
+        // It is in no runtime, unless it makes a call for a thread of one: that stays noted.
         call();
     }
 

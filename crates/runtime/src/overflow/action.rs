@@ -1,18 +1,22 @@
 //! What the process does at SIGSEGV and SIGBUS: ours first, then what was there before.
 //!
-//! A fault that is no overflow of ours is treated as it would have been without us:
+//! What is no overflow of ours is treated as it would have been without us:
 //!
-//! | before was | a fault                                    | a signal that somebody sent       |
-//! |------------|--------------------------------------------|-----------------------------------|
-//! | a handler  | it is called, with its own signal mask     | the same                          |
-//! | `SIG_DFL`  | it is put back; the instruction faults again, and ends the process | it is put back, and the signal sent again |
-//! | `SIG_IGN`  | the same: the kernel lets no fault be ignored | it is ignored                  |
+//! | before was | a fault                          | what the kernel forces, or does once | what was sent, or is advice     |
+//! |------------|----------------------------------|--------------------------------------|---------------------------------|
+//! | a handler  | it is called, with its own signal mask | the same                       | the same                        |
+//! | `SIG_DFL`  | it is put back; the instruction faults again, and ends the process | it is put back, and the signal sent again | the same as left of it |
+//! | `SIG_IGN`  | as `SIG_DFL`: the kernel lets no fault be ignored | the same            | it is ignored                   |
 //!
-//! One difference is left: an earlier handler without `SA_ONSTACK` is called on the alternate
-//! signal stack all the same, which is small.
+//! Differences that are left: an earlier handler without `SA_ONSTACK` is called on the alternate
+//! signal stack all the same, which is small; and a program that is started by `exec` gets
+//! `SIG_DFL` where ours was, also if `SIG_IGN` was before.
 //!
 //! A handler that the program installs later replaces ours. Then it is the program's business
-//! to call the one it found.
+//! to call the one it found. If the one that we found is the same, as of a crash reporter that is
+//! installed twice, they would call each other without end. So ours calls an earlier handler
+//! once for each signal that comes (`passage.rs`). If it is called again for the same, nobody
+//! else is left to be asked, and the process dies of the signal.
 
 use std::mem;
 use std::ptr;
@@ -20,7 +24,7 @@ use std::sync::OnceLock;
 
 use libc::{c_int, c_void, siginfo_t};
 
-use super::{culprit, report};
+use super::{culprit, passage, report};
 
 const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
@@ -60,8 +64,12 @@ fn put_ours(signal: c_int, earlier: &libc::sigaction) -> bool {
     let mut ours = default_action();
     ours.sa_sigaction = on_fault as InfoHandler as usize;
     // No signal is blocked meanwhile: an earlier handler gets the mask that it asked for.
-    // Whether a signal that was sent interrupts a system call stays as it was.
-    let restart = earlier.sa_flags & libc::SA_RESTART;
+    // Whether a signal that was sent interrupts a system call stays as it was. One that is ignored
+    // interrupts none.
+    let restart = match earlier.sa_sigaction {
+        libc::SIG_IGN => libc::SA_RESTART,
+        _ => earlier.sa_flags & libc::SA_RESTART,
+    };
     ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER | restart;
     // SAFETY: a whole action, whose handler is made for these signals and keeps to what is
     // async-signal-safe.
@@ -111,22 +119,88 @@ const SEGV_ACCERR: c_int = 2;
 unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(earlier) = EARLIER.get() else { return };
     let earlier = &earlier[usize::from(signal != SIGNALS[0])];
-    // SAFETY: the kernel's, so it is there.
-    let sent = unsafe { (*info).si_code } <= 0;
-    match earlier.sa_sigaction {
-        libc::SIG_IGN if sent => {}
-        libc::SIG_DFL | libc::SIG_IGN => put_back(signal, earlier, sent),
-        // SAFETY: passed on; it is neither of the two that are no function.
-        _ => unsafe { call(earlier, signal, info, context) },
+    // SAFETY: the kernel's, so it is there, and stays till we return. Where it is called, the
+    // earlier action is neither of the two that are no function.
+    unsafe {
+        let cause = Cause::of(signal, (*info).si_code);
+        match earlier.sa_sigaction {
+            libc::SIG_IGN if cause == Cause::Sent => {}
+            libc::SIG_DFL | libc::SIG_IGN => die(signal, info, cause),
+            _ if passage::begin(info) => {
+                call(earlier, signal, info, context);
+                passage::end(info);
+            }
+            // It has called us, or another one that has: it was asked already.
+            _ => die(signal, info, cause),
+        }
     }
 }
 
-fn put_back(signal: c_int, earlier: &libc::sigaction, sent: bool) {
-    // SAFETY: an action that the system gave us, for the signal it was of. `raise` takes a
-    // number.
+/// Why a signal has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// By an instruction, which causes it again.
+    Fault,
+    /// By the kernel, which lets nobody ignore it. It may not come again.
+    Forced,
+    /// By somebody who sent it, or as advice: nobody has used the broken memory yet. It does
+    /// not come again.
+    Sent,
+}
+
+impl Cause {
+    fn of(signal: c_int, code: c_int) -> Cause {
+        match (signal, code) {
+            (libc::SIGBUS, libc::BUS_MCEERR_AO) | (libc::SIGSEGV, SEGV_MTEAERR) => Cause::Sent,
+            // Also the fault at what is no address at all (`#GP`).
+            (_, libc::SI_KERNEL) => Cause::Forced,
+            (_, ..=0) => Cause::Sent,
+            _ => Cause::Fault,
+        }
+    }
+}
+
+/// Linux, `include/uapi/asm-generic/siginfo.h`: a wrong tag (arm64), which is told some time
+/// after the access. Not in the `libc` crate.
+const SEGV_MTEAERR: c_int = 8;
+
+/// Sees to it that the process dies of the signal, as soon as its handlers have returned.
+///
+/// # Safety
+///
+/// As for [`on_fault`].
+unsafe fn die(signal: c_int, info: *mut siginfo_t, cause: Cause) {
+    put_default(signal);
+    if cause != Cause::Fault {
+        // SAFETY: the caller's promise.
+        unsafe { send_again(signal, info) };
+    }
+}
+
+fn put_default(signal: c_int) {
+    let default = default_action();
+    // SAFETY: a whole action.
+    unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
+}
+
+/// Sends the signal to the calling OS thread once more, with what is known of it. It is blocked
+/// till the kernel sets the signal mask back, so that a core file shows the place that was
+/// interrupted, and not us.
+///
+/// # Safety
+///
+/// As for [`on_fault`].
+unsafe fn send_again(signal: c_int, info: *mut siginfo_t) {
+    // SAFETY: a set of bits may be zero; it is on this stack. The information is the kernel's, and
+    // is read. The rest are numbers.
     unsafe {
-        libc::sigaction(signal, ptr::from_ref(earlier), ptr::null_mut());
-        if sent {
+        let mut mask: libc::sigset_t = mem::zeroed();
+        libc::sigaddset(&raw mut mask, signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const mask, ptr::null_mut());
+        let (number, process, thread) =
+            (libc::SYS_rt_tgsigqueueinfo, libc::getpid(), libc::gettid());
+        if libc::syscall(number, process, thread, signal, info) != 0 {
+            // A sandbox may refuse it.
             libc::raise(signal);
         }
     }
@@ -146,7 +220,7 @@ unsafe fn call(
 ) {
     let has = |flag| earlier.sa_flags & flag != 0;
     if has(libc::SA_RESETHAND) {
-        put_back(signal, &default_action(), false);
+        put_default(signal);
     }
     let mut mask = earlier.sa_mask;
     // SAFETY: the mask is a copy of ours. The handler was given to the system for this signal

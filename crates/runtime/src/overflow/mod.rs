@@ -19,7 +19,8 @@
 //! 3. At a fault the handler asks who is current, and whether the address lies in the guard
 //!    page of that thread's stack (`culprit.rs`).
 //! 4. Yes: it says so (`report.rs`) and aborts, as `std` does. No: the fault is the business
-//!    of who handled it before, `std` in most programs, which reports its own threads.
+//!    of who handled it before, `std` in most programs, which reports its own threads; once for
+//!    each signal, whoever calls whom (`passage.rs`).
 //!
 //! In the handler only what is async-signal-safe is done: no allocation, no lock, no panic, no
 //! thread-local that is initialized when it is first used.
@@ -29,6 +30,7 @@
 mod action;
 mod culprit;
 mod limit;
+mod passage;
 mod report;
 mod signal_stack;
 

@@ -170,8 +170,18 @@ impl<T> JoinHandle<T> {
     /// If a thread joins itself, which would wait for ever.
     #[track_caller]
     pub fn join(self) -> Result<T> {
+        self.join_by(Wait::new(Reason::Join).cancellable())
+    }
+
+    /// The same, and no cancellation point.
+    #[track_caller]
+    pub(crate) fn join_in_any_case(self) -> Result<T> {
+        self.join_by(Wait::new(Reason::Join))
+    }
+
+    fn join_by(self, wait: Wait) -> Result<T> {
         if !self.is_finished() {
-            self.wait(Wait::new(Reason::Join).cancellable());
+            self.wait(wait);
         }
         let header = self.thread.header();
         // SAFETY: the thread has ended and this is its only handle, so the result is ours

@@ -87,6 +87,9 @@ pub fn yield_now() {
 /// cannot spawn, and [`current`] is another thread in there. No cancellation point: what
 /// blocks cannot be called back.
 ///
+/// `f` may run another runtime than the caller's. To run the caller's own, or to drop it, is
+/// refused in there as it is outside.
+///
 /// # Panics
 ///
 /// With `f`'s panic.

@@ -1,0 +1,66 @@
+//! For whom an OS thread makes a blocking call.
+//!
+//! What `thread::blocking` runs is outside of the runtime: another runtime may be run there. But
+//! whoever asked for it waits, so that its own runtime must neither be run nor dropped there. The
+//! current thread does not tell:
+//!
+//! | where                                       | current thread            | noted here |
+//! |---------------------------------------------|---------------------------|------------|
+//! | in no call                                  | any                       | nobody     |
+//! | in a call of a fiber, on the pool           | a plain one               | the fiber  |
+//! | in a call of a kernel thread, made by itself | the caller               | the caller |
+//! | in a `run` in there                         | a thread of that `run`    | the caller, or nobody on another OS thread |
+//! | in a call for which the pool has no thread  | the fiber                 | nobody: it blocks its worker, and is inside |
+//!
+//! An OS thread that is started in a call is not known to be in it.
+#![forbid(unsafe_code)]
+
+use core::cell::Cell;
+
+use crate::current;
+use crate::domain::DomainId;
+use crate::thread::ThreadId;
+
+/// A thread that has asked for a blocking call.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    thread: ThreadId,
+    domain: DomainId,
+}
+
+thread_local! {
+    static CALLER: Cell<Option<Caller>> = const { Cell::new(None) };
+}
+
+impl Caller {
+    /// The current thread.
+    pub(crate) fn current() -> Caller {
+        Caller {
+            thread: current::id(),
+            domain: current::domain(),
+        }
+    }
+
+    /// Makes its call on this OS thread, which no fiber may leave meanwhile. `call` does not
+    /// unwind.
+    pub(crate) fn make(self, call: impl FnOnce()) {
+        let outer = CALLER.replace(Some(self));
+        call();
+        CALLER.set(outer);
+    }
+}
+
+/// Whether the current thread is in a blocking call that it makes itself.
+pub(crate) fn is_current() -> bool {
+    CALLER
+        .get()
+        .is_some_and(|caller| caller.thread == current::id())
+}
+
+/// Whether this OS thread makes a blocking call for a thread that belongs to a `run` of this
+/// runtime.
+pub(crate) fn is_of_runtime(runtime: u64) -> bool {
+    CALLER
+        .get()
+        .is_some_and(|caller| caller.domain.runtime == runtime)
+}
