@@ -81,6 +81,10 @@
 //! A slab is taken only if 16 MiB of address space are left after it, for the rest of the process.
 //! When one is refused, what is free of other sizes is unmapped at once, and it is tried again.
 //!
+//! Threads end in any order. Which of their stacks stay hot, and which are handed out first, is chosen
+//! so that few slabs are in use, and the others become free and are unmapped: the head of
+//! `shelf.rs` says how.
+//!
 //! So the kernel's refusal is told to whoever spawns, a thread that waits for its start costs no
 //! memory for a stack, and a stack is hot when it is used again.
 //!

@@ -29,7 +29,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Stacks that come back are kept for the next one who asks. Those that nobody has asked for, for a
 /// second or more, are given back to the kernel by [`tidy`](StackPool::tidy), many in one system
 /// call, down to a watermark (256 MiB of stacks by their full size, 1024 stacks at most, for each
-/// size class). A slab none of whose stacks has any memory left is unmapped a little later.
+/// size class). A slab none of whose stacks has any memory left is unmapped a little later. Which
+/// stacks are kept is chosen so that few slabs are: those of which a stack is out, and as many
+/// others as have the watermark's number of stacks.
 ///
 /// # Reservations
 ///
@@ -59,8 +61,18 @@ pub struct StackPool {
     shelves: [Mutex<Shelf>; Class::COUNT],
     /// There may be something to give back, sooner or later.
     restless: AtomicBool,
-    /// When the next period begins. Held by the one who tidies.
-    next_period: Mutex<Option<Instant>>,
+    /// Held by the one who tidies.
+    calendar: Mutex<Calendar>,
+    /// How many periods have begun.
+    periods: AtomicU32,
+}
+
+/// When to tidy.
+#[derive(Default)]
+struct Calendar {
+    next_period: Option<Instant>,
+    /// There is more to clean before that.
+    cleaning: bool,
 }
 
 /// What a [`StackPool`] holds at one moment.
@@ -103,7 +115,8 @@ impl StackPool {
             id,
             shelves,
             restless: AtomicBool::new(false),
-            next_period: Mutex::new(None),
+            calendar: Mutex::default(),
+            periods: AtomicU32::new(0),
         }
     }
 
@@ -130,7 +143,7 @@ impl StackPool {
     /// If the size is 0 or more than 1 GiB.
     pub fn unreserve(&self, size: usize, count: usize) {
         let class = Class::of(size).expect("the size has been reserved");
-        self.shelf(class).unreserve(count);
+        self.unreserve_class(class, count);
     }
 
     /// Takes a stack of at least `size` bytes, rounded by [`check_size`](crate::check_size).
@@ -163,37 +176,47 @@ impl StackPool {
     /// to come again; `None`: there is nothing to give back until more stacks have been put.
     ///
     /// Takes well under a millisecond, and 10 ns if there is nothing to do: workers call it between
-    /// two threads.
+    /// two threads. Once, when a burst of them is over, it also takes some nanoseconds for each stack.
     pub fn tidy(&self, now: Instant) -> Option<Duration> {
         // Relaxed: a hint. Who puts sets it again.
         if !self.restless.load(Ordering::Relaxed) {
             return None;
         }
-        let Ok(mut next_period) = self.next_period.try_lock() else {
+        let Ok(mut calendar) = self.calendar.try_lock() else {
             // Another worker is at it.
             return Some(PERIOD);
         };
-        let new_period = next_period.is_none_or(|next| now >= next);
-        if new_period {
-            *next_period = Some(now + PERIOD);
+        let next = calendar.next_period;
+        let remaining = next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now));
+        let new_period = remaining.is_zero();
+        if !new_period && !calendar.cleaning {
+            // What is cold is found out when a period begins.
+            return Some(remaining);
         }
         // Before the look: what comes after it is told anew.
         self.restless.store(false, Ordering::Relaxed);
-        let again = Class::all().filter_map(|class| self.tidy_class(class, new_period));
-        let again = again.min();
-        if again.is_some() {
-            self.restless.store(true, Ordering::Relaxed);
+        if new_period {
+            calendar.next_period = Some(now + PERIOD);
+            self.start_period();
         }
-        again
+        calendar.cleaning =
+            Class::all().fold(false, |more, class| self.clean_portion(class) | more);
+        let again = if calendar.cleaning {
+            PAUSE
+        } else if Class::all().any(|class| self.shelf(class).is_restless()) {
+            if new_period { PERIOD } else { remaining }
+        } else {
+            return None;
+        };
+        self.restless.store(true, Ordering::Relaxed);
+        Some(again)
     }
 
     /// Gives everything above the watermark back to the kernel, whenever it was last touched. Takes
     /// about a microsecond for each stack.
     pub fn trim(&self) {
-        let _tidying = self
-            .next_period
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let calendar = self.calendar.lock();
+        let _tidying = calendar.unwrap_or_else(PoisonError::into_inner);
         for class in Class::all() {
             self.shelf(class).cool_down();
             while self.clean_portion(class) {}
@@ -215,6 +238,12 @@ impl StackPool {
         stats
     }
 
+    /// Another number in each period.
+    pub(crate) fn period(&self) -> u32 {
+        // Relaxed: whoever sees it late comes late.
+        self.periods.load(Ordering::Relaxed)
+    }
+
     /// The number that the stacks of this pool bear.
     pub(crate) fn id(&self) -> u32 {
         self.id
@@ -230,7 +259,11 @@ impl StackPool {
     }
 
     pub(crate) fn unreserve_class(&self, class: Class, count: usize) {
-        self.shelf(class).unreserve(count);
+        let mut shelf = self.shelf(class);
+        shelf.unreserve(count);
+        if shelf.has_much() {
+            self.disturb();
+        }
     }
 
     /// A worker's cache comes: its stacks are out of reach for the others.
@@ -279,7 +312,7 @@ impl StackPool {
             );
             shelf.put(home.slot());
         }
-        if shelf.dirty() > class.watermark() {
+        if shelf.has_much() {
             self.disturb();
         }
     }
@@ -364,17 +397,13 @@ impl StackPool {
 
     // ----- giving back
 
-    /// When to come again.
-    fn tidy_class(&self, class: Class, new_period: bool) -> Option<Duration> {
-        if new_period {
+    fn start_period(&self) {
+        self.periods.fetch_add(1, Ordering::Relaxed);
+        for class in Class::all() {
             let gone = self.shelf(class).start_period();
             // Without the lock.
             drop(gone);
         }
-        if self.clean_portion(class) {
-            return Some(PAUSE);
-        }
-        self.shelf(class).is_restless().then_some(PERIOD)
     }
 
     /// `true`: there is more to clean.
