@@ -67,8 +67,10 @@
 //! it (Linux 6.13), many in one system call; the slab stays one mapping. Otherwise by
 //! `mprotect(2)`, which costs two mappings for each stack: then seven eighths of
 //! `vm.max_map_count` are for stacks (28 000 by the kernel's default), and one more is an error
-//! from [`StackPool::reserve`] that says so. The environment variable `TREFOIL_GUARD=mprotect`
-//! forces the second method; it is read once.
+//! from [`StackPool::reserve`] that says so. A process that begins to lock its memory, by
+//! `mlockall(2)`, goes over to the second method; then guard pages that are still to be made count,
+//! also in slabs that were there before. The environment variable `TREFOIL_GUARD=mprotect` forces
+//! the second method; it is read once.
 //!
 //! # From the spawn to the end
 //!

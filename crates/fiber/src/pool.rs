@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::advice;
-use crate::guard;
+use crate::guard::{self, Method};
 use crate::shelf::{Cleaning, Shelf, Taken};
 use crate::size::Class;
 use crate::slab::{Slab, Span};
@@ -250,7 +250,7 @@ impl StackPool {
     }
 
     pub(crate) fn reserve_class(&self, class: Class, count: usize) -> io::Result<()> {
-        let mut shelf = self.shelf(class);
+        let mut shelf = self.counted_shelf(class);
         while let Some(slots) = shelf.lacks(count) {
             self.grow(&mut shelf, class, slots)?;
         }
@@ -284,7 +284,7 @@ impl StackPool {
         into: &mut Vec<Stack>,
     ) -> io::Result<()> {
         let mut batch = Vec::with_capacity(count);
-        let mut shelf = self.shelf(class);
+        let mut shelf = self.counted_shelf(class);
         if let Some(taken) = shelf.take() {
             batch.push(taken);
         } else {
@@ -331,6 +331,15 @@ impl StackPool {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// For who reserves or takes: there are slots only as far as guard pages may be made.
+    fn counted_shelf(&self, class: Class) -> MutexGuard<'_, Shelf> {
+        let mut shelf = self.shelf(class);
+        if guard::method() == Method::Protect {
+            shelf.count_guards();
+        }
+        shelf
+    }
+
     fn grow(&self, shelf: &mut Shelf, class: Class, slots: u16) -> io::Result<()> {
         let slab = match Slab::map(class, slots) {
             // Free stacks of other sizes may hold what is wanted.
@@ -363,7 +372,7 @@ impl StackPool {
         let pages: Vec<NonNull<u8>> = batch.iter().filter_map(|taken| taken.needs_guard).collect();
         // SAFETY: they are the lowest pages of slots that only we have, in private anonymous
         // mappings that stay while a slot of them is out.
-        let all = pages.is_empty() || unsafe { guard::install(&pages) }.is_ok();
+        let all = unsafe { guard::install(&pages) }.ok();
         let before = into.len();
         let mut refused = None;
         for taken in batch {
@@ -378,14 +387,19 @@ impl StackPool {
         }
     }
 
-    /// Makes a stack of a slot. `done`: the guard page has been made.
-    fn guarded(&self, class: Class, taken: Taken, done: bool) -> io::Result<Stack> {
+    /// Makes a stack of a slot. `made`: how all guard pages have been made, if they have.
+    fn guarded(&self, class: Class, taken: Taken, made: Option<Method>) -> io::Result<Stack> {
         let Taken { slot, place, .. } = taken;
-        if !done && let Some(page) = taken.needs_guard {
+        if let Some(page) = taken.needs_guard {
             // SAFETY: as in `guard`. To make one twice does no harm.
-            if let Err(error) = unsafe { guard::install(&[page]) } {
-                self.shelf(class).put_bare(slot);
-                return Err(error);
+            let made = made.map_or_else(|| unsafe { guard::install(&[page]) }, Ok);
+            match made {
+                Ok(Method::Protect) if !taken.is_counted => self.shelf(class).count_guard(slot),
+                Ok(_) => {}
+                Err(error) => {
+                    self.shelf(class).put_bare(slot, taken.is_counted);
+                    return Err(error);
+                }
             }
         }
         let home = Home::new(self.id, class, slot);

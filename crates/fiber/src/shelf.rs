@@ -73,6 +73,8 @@ pub(crate) struct Shelf {
     cool: VecDeque<u32>,
     /// Slots of all slabs.
     slots: usize,
+    /// Slabs whose guard pages are not counted.
+    uncounted: usize,
     taken: usize,
     /// Slots that are being cleaned.
     cleaning: usize,
@@ -110,6 +112,8 @@ pub(crate) struct Taken {
     /// Where the guard page belongs, if there is none yet. The shelf counts on the taker to make
     /// it, or to say by [`Shelf::put_bare`] that it could not.
     pub(crate) needs_guard: Option<NonNull<u8>>,
+    /// It is counted, should it cost mappings.
+    pub(crate) is_counted: bool,
 }
 
 /// Slots that are being cleaned: none can be taken until [`Shelf::finish_cleaning`].
@@ -129,6 +133,7 @@ impl Shelf {
             dirty: VecDeque::new(),
             cool: VecDeque::new(),
             slots: 0,
+            uncounted: 0,
             taken: 0,
             cleaning: 0,
             reserved: 0,
@@ -206,6 +211,7 @@ impl Shelf {
     /// Adds a fresh slab, all of whose slots are clean and without guard pages.
     pub(crate) fn add(&mut self, slab: Slab) {
         self.slots += usize::from(slab.slots());
+        self.uncounted += usize::from(!slab.is_counted());
         let entry = Some(Entry {
             slab,
             clean: Vec::new(),
@@ -237,11 +243,38 @@ impl Shelf {
     }
 
     /// Takes back a slot whose guard page could not be made: it was not used.
-    pub(crate) fn put_bare(&mut self, slot: Slot) {
+    pub(crate) fn put_bare(&mut self, slot: Slot, is_counted: bool) {
         self.taken -= 1;
         let entry = self.entry(slot.slab);
         entry.bare.push(slot.slot);
+        if !is_counted && entry.slab.is_counted() {
+            entry.slab.count_guard();
+        }
         self.is_clean(slot.slab);
+    }
+
+    // ----- what guard pages cost
+
+    /// Guard pages cost mappings: counts those that are still to be made in slabs which were there
+    /// before they did. Slots for which there are too few, and which are not promised, are given up.
+    pub(crate) fn count_guards(&mut self) {
+        if mem::take(&mut self.uncounted) == 0 {
+            return;
+        }
+        for number in 0..self.slabs.len() {
+            let spare = self.spare();
+            if let Some(entry) = &mut self.slabs[number]
+                && !entry.slab.is_counted()
+            {
+                let fewer = entry.slab.count_guards(entry.bare.len(), spare);
+                self.slots -= usize::from(fewer);
+            }
+        }
+    }
+
+    /// A guard page was made that costs mappings, and that was not counted when the slot was taken.
+    pub(crate) fn count_guard(&mut self, slot: Slot) {
+        self.entry(slot.slab).slab.count_guard();
     }
 
     /// One more slot of the slab is clean.
@@ -338,6 +371,7 @@ impl Shelf {
         let entry = self.slabs[number as usize].take();
         let slab = entry.expect("the slab is there").slab;
         self.slots -= usize::from(slab.slots());
+        self.uncounted -= usize::from(!slab.is_counted());
         self.vacant.push(number);
         slab
     }
@@ -546,6 +580,7 @@ impl Entry {
             slot,
             place: self.slab.place(slot.slab, slot.slot),
             needs_guard: bare.then(|| self.slab.guard(slot.slot)),
+            is_counted: self.slab.is_counted(),
         }
     }
 }

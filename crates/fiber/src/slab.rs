@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 
-use crate::guard::{self, page_size};
+use crate::guard::{self, Method, page_size};
 use crate::mapping;
 use crate::quota::Quota;
 use crate::size::Class;
@@ -27,12 +27,16 @@ const COLOUR_STEP: usize = 192;
 /// The memory of a slab; it is unmapped when this is dropped.
 pub(crate) struct Slab {
     low: NonNull<u8>,
+    bytes: usize,
     stride: usize,
+    /// Less than there is memory for, if some were given up.
     slots: u16,
     /// Of the slots from 0 on that were handed out.
     known_to_valgrind: Vec<ValgrindStackRegistration>,
     /// Given back after the mapping, whose guard pages it stands for.
-    _quota: Quota,
+    quota: Quota,
+    /// It stands for all that are still to be made.
+    is_counted: bool,
 }
 
 /// Where the stack in a slot lies.
@@ -58,7 +62,7 @@ impl Slab {
     /// are scarce. None of them has a guard page yet.
     pub(crate) fn map(class: Class, slots: u16) -> io::Result<Slab> {
         let method = guard::method();
-        let slab = Slab::map_by(class, slots)?;
+        let slab = Slab::map_by(method, class, slots)?;
         // SAFETY: the lowest page of a mapping that only we know.
         unsafe { guard::look_at(slab.low) };
         if guard::method() == method {
@@ -66,19 +70,21 @@ impl Slab {
         }
         // Its guard pages would cost what was not counted.
         drop(slab);
-        Slab::map_by(class, slots)
+        Slab::map_by(guard::method(), class, slots)
     }
 
-    fn map_by(class: Class, slots: u16) -> io::Result<Slab> {
+    fn map_by(method: Method, class: Class, slots: u16) -> io::Result<Slab> {
         let stride = stride(class);
-        let (quota, slots) = Quota::for_stacks(usize::from(slots))?;
+        let (quota, slots) = Quota::for_stacks(method, usize::from(slots))?;
         let bytes = stride * slots;
         let slab = Slab {
             low: mapping::map(bytes)?,
+            bytes,
             stride,
             slots: u16::try_from(slots).expect("no more than were wanted"),
             known_to_valgrind: Vec::new(),
-            _quota: quota,
+            quota,
+            is_counted: method == Method::Protect,
         };
         // A huge page under a stack would make one touched page cost 2 MiB. The advice is refused
         // by kernels without huge pages, where it is not needed: its result does not matter.
@@ -95,7 +101,31 @@ impl Slab {
 
     /// Address space, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.stride * usize::from(self.slots)
+        self.bytes
+    }
+
+    /// Whether all guard pages that are still to be made are counted, should they cost mappings.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.is_counted
+    }
+
+    /// Guard pages have begun to cost mappings: counts those of the slots that were never handed out,
+    /// and of `bare` others. Where mappings are scarce, up to `spare` slots that were never handed
+    /// out are given up; gives how many.
+    pub(crate) fn count_guards(&mut self, bare: usize, spare: usize) -> u16 {
+        let fresh = usize::from(self.slots - self.opened());
+        let lacking = fresh + bare - self.quota.extend(fresh + bare);
+        let given_up = lacking.min(fresh).min(spare);
+        self.quota.exceed(lacking - given_up);
+        self.is_counted = true;
+        let given_up = given_up as u16;
+        self.slots -= given_up;
+        given_up
+    }
+
+    /// Counts the guard page of one slot that was out when the others were counted.
+    pub(crate) fn count_guard(&mut self) {
+        self.quota.exceed(1);
     }
 
     /// The guard page of the slot.
@@ -150,7 +180,7 @@ impl Drop for Slab {
         self.known_to_valgrind.clear();
         // SAFETY: this is the mapping made by `map`. Who drops a slab has all its slots back; the
         // others are forgotten (`Shelf::drop`, Rule 3).
-        unsafe { mapping::unmap(self.low, self.bytes()) };
+        unsafe { mapping::unmap(self.low, self.bytes) };
     }
 }
 
