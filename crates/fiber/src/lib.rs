@@ -44,7 +44,7 @@
 //! ```text
 //!        a slab (one mmap)                        a slot
 //!  high +------------------+            high +-------------------------+
-//!       | slot n           |                 | colour: 0..=15 × 192 B  |  so that equal frames of
+//!       | slot n           |                 | colour: 0..=15 steps    |  so that equal frames of
 //!       +------------------+                 |                         |  many fibers do not fall
 //!       | slot n - 1       |                 +-------------------------+  into one cache set
 //!       +------------------+                 | record of the fiber     |  <- Fiber points here

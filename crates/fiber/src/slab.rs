@@ -20,8 +20,15 @@ use crate::size::Class;
 
 /// Stack tops are staggered by this many steps,
 const COLOURS: usize = 16;
-/// each of so many bytes: three cache lines. All colours lie in the upper three quarters of a
-/// page, so that a thread that does little before it waits touches one page and no second.
+/// each of so many bytes: whole cache lines, here three.
+///
+/// All colours lie within one page, and the last one must leave room in it for the fiber's record and
+/// the frames of a thread that does little before it waits: else such a thread touches a second page,
+/// and costs 4 KiB more. With 192 the steps take 16 * 192 = 3072 bytes of a page's 4096. The last
+/// colour is 15 * 192 = 2880 and leaves 1216; the record takes 64 of these. With 256 the steps would
+/// take the page whole: the last colour, 15 * 256 = 3840, leaves 256, and the three before it 512, 768
+/// and 1024. That is sound, for a slot has a page more than its class (see `stride`), but then those
+/// threads touch two pages.
 const COLOUR_STEP: usize = 192;
 
 /// The memory of a slab; it is unmapped when this is dropped.
@@ -189,4 +196,6 @@ fn stride(class: Class) -> usize {
     class.size() + 2 * page_size()
 }
 
-const _: () = assert!(COLOURS * COLOUR_STEP <= 4096 - 1024 && COLOUR_STEP.is_multiple_of(64));
+// No colour takes the fiber's record, of 128 bytes at most, out of the page that a slot has more than its
+// class; and every top is a multiple of 64. Pages have 4096 bytes at least.
+const _: () = assert!((COLOURS - 1) * COLOUR_STEP + 128 <= 4096 && COLOUR_STEP.is_multiple_of(64));
