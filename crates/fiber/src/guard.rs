@@ -56,27 +56,27 @@ pub(crate) fn method() -> Method {
     }
 }
 
-/// Makes every access to the pages at `pages` fault, until their mapping goes.
+/// Makes every access to the pages at `pages` fault, until their mapping goes. Tells how it was done.
 ///
 /// On an error some of them may have been made: to make one twice does no harm.
 ///
 /// # Safety
 ///
 /// Each is the start of a page of a private anonymous mapping that nobody uses.
-pub(crate) unsafe fn install(pages: &[NonNull<u8>]) -> io::Result<()> {
+pub(crate) unsafe fn install(pages: &[NonNull<u8>]) -> io::Result<Method> {
     if method() == Method::Install {
         // SAFETY: passed on to the caller.
         match unsafe { advise(pages) } {
             // Memory that is locked by mlockall(2) takes no such guard; mprotect does it there.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => give_up_installing(),
-            done => return done.map_err(explain),
+            done => return done.map(|()| Method::Install).map_err(explain),
         }
     }
     for &page in pages {
         // SAFETY: passed on to the caller.
         unsafe { protect(page) }.map_err(explain)?;
     }
-    Ok(())
+    Ok(Method::Protect)
 }
 
 /// Looks whether new memory is locked, by mlockall(2): then no guard is installed any more.
@@ -96,7 +96,8 @@ pub(crate) unsafe fn look_at(page: NonNull<u8>) {
     }
 }
 
-/// From now on the second method, whose stacks are counted.
+/// From now on the second method, whose stacks are counted, also those of slabs that are there
+/// already.
 fn give_up_installing() {
     METHOD.store(Method::Protect as u8, Ordering::Relaxed);
 }

@@ -44,7 +44,7 @@
 //! ```text
 //!        a slab (one mmap)                        a slot
 //!  high +------------------+            high +-------------------------+
-//!       | slot n           |                 | colour: 0..=15 × 192 B  |  so that equal frames of
+//!       | slot n           |                 | colour: 0..=15 steps    |  so that equal frames of
 //!       +------------------+                 |                         |  many fibers do not fall
 //!       | slot n - 1       |                 +-------------------------+  into one cache set
 //!       +------------------+                 | record of the fiber     |  <- Fiber points here
@@ -67,8 +67,10 @@
 //! it (Linux 6.13), many in one system call; the slab stays one mapping. Otherwise by
 //! `mprotect(2)`, which costs two mappings for each stack: then seven eighths of
 //! `vm.max_map_count` are for stacks (28 000 by the kernel's default), and one more is an error
-//! from [`StackPool::reserve`] that says so. The environment variable `TREFOIL_GUARD=mprotect`
-//! forces the second method; it is read once.
+//! from [`StackPool::reserve`] that says so. A process that begins to lock its memory, by
+//! `mlockall(2)`, goes over to the second method; then guard pages that are still to be made count,
+//! also in slabs that were there before. The environment variable `TREFOIL_GUARD=mprotect` forces
+//! the second method; it is read once.
 //!
 //! # From the spawn to the end
 //!
@@ -80,6 +82,10 @@
 //!
 //! A slab is taken only if 16 MiB of address space are left after it, for the rest of the process.
 //! When one is refused, what is free of other sizes is unmapped at once, and it is tried again.
+//!
+//! Threads end in any order. Which of their stacks stay hot, and which are handed out first, is chosen
+//! so that few slabs are in use, and the others become free and are unmapped: the head of
+//! `shelf.rs` says how.
 //!
 //! So the kernel's refusal is told to whoever spawns, a thread that waits for its start costs no
 //! memory for a stack, and a stack is hot when it is used again.

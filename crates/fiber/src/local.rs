@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::pool::StackPool;
 use crate::prefetch::prefetch;
@@ -56,6 +57,8 @@ pub struct LocalStacks {
     class: Class,
     size: usize,
     bound: usize,
+    /// The pool's period in which the stacks were given back to it last.
+    period: u32,
     pool: Arc<StackPool>,
 }
 
@@ -75,6 +78,7 @@ impl LocalStacks {
             class,
             size: class.size(),
             bound: class.cache_bound(),
+            period: pool.period(),
             pool,
         })
     }
@@ -137,6 +141,20 @@ impl LocalStacks {
         } else {
             self.put_slow(stack);
         }
+    }
+
+    /// As [`StackPool::tidy`], for the worker that has this cache: it calls this, and not that one.
+    ///
+    /// While the pool has something to give back, the cache puts its own stacks into it about once a
+    /// second: each of them keeps a slab from being unmapped.
+    pub fn tidy(&mut self, now: Instant) -> Option<Duration> {
+        let again = self.pool.tidy(now);
+        let period = self.pool.period();
+        if again.is_some() && period != self.period {
+            self.period = period;
+            self.pool.put_all(self.class, self.stacks.drain(..));
+        }
+        again
     }
 
     /// Asks for the top of a stack that is taken soon.

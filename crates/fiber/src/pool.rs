@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::advice;
-use crate::guard;
+use crate::guard::{self, Method};
 use crate::shelf::{Cleaning, Shelf, Taken};
 use crate::size::Class;
 use crate::slab::{Slab, Span};
@@ -29,7 +29,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Stacks that come back are kept for the next one who asks. Those that nobody has asked for, for a
 /// second or more, are given back to the kernel by [`tidy`](StackPool::tidy), many in one system
 /// call, down to a watermark (256 MiB of stacks by their full size, 1024 stacks at most, for each
-/// size class). A slab none of whose stacks has any memory left is unmapped a little later.
+/// size class). A slab none of whose stacks has any memory left is unmapped a little later. Which
+/// stacks are kept is chosen so that few slabs are: those of which a stack is out, and as many
+/// others as have the watermark's number of stacks.
 ///
 /// # Reservations
 ///
@@ -59,8 +61,18 @@ pub struct StackPool {
     shelves: [Mutex<Shelf>; Class::COUNT],
     /// There may be something to give back, sooner or later.
     restless: AtomicBool,
-    /// When the next period begins. Held by the one who tidies.
-    next_period: Mutex<Option<Instant>>,
+    /// Held by the one who tidies.
+    calendar: Mutex<Calendar>,
+    /// How many periods have begun.
+    periods: AtomicU32,
+}
+
+/// When to tidy.
+#[derive(Default)]
+struct Calendar {
+    next_period: Option<Instant>,
+    /// There is more to clean before that.
+    cleaning: bool,
 }
 
 /// What a [`StackPool`] holds at one moment.
@@ -103,7 +115,8 @@ impl StackPool {
             id,
             shelves,
             restless: AtomicBool::new(false),
-            next_period: Mutex::new(None),
+            calendar: Mutex::default(),
+            periods: AtomicU32::new(0),
         }
     }
 
@@ -130,7 +143,7 @@ impl StackPool {
     /// If the size is 0 or more than 1 GiB.
     pub fn unreserve(&self, size: usize, count: usize) {
         let class = Class::of(size).expect("the size has been reserved");
-        self.shelf(class).unreserve(count);
+        self.unreserve_class(class, count);
     }
 
     /// Takes a stack of at least `size` bytes, rounded by [`check_size`](crate::check_size).
@@ -163,37 +176,47 @@ impl StackPool {
     /// to come again; `None`: there is nothing to give back until more stacks have been put.
     ///
     /// Takes well under a millisecond, and 10 ns if there is nothing to do: workers call it between
-    /// two threads.
+    /// two threads. Once, when a burst of them is over, it also takes some nanoseconds for each stack.
     pub fn tidy(&self, now: Instant) -> Option<Duration> {
         // Relaxed: a hint. Who puts sets it again.
         if !self.restless.load(Ordering::Relaxed) {
             return None;
         }
-        let Ok(mut next_period) = self.next_period.try_lock() else {
+        let Ok(mut calendar) = self.calendar.try_lock() else {
             // Another worker is at it.
             return Some(PERIOD);
         };
-        let new_period = next_period.is_none_or(|next| now >= next);
-        if new_period {
-            *next_period = Some(now + PERIOD);
+        let next = calendar.next_period;
+        let remaining = next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now));
+        let new_period = remaining.is_zero();
+        if !new_period && !calendar.cleaning {
+            // What is cold is found out when a period begins.
+            return Some(remaining);
         }
         // Before the look: what comes after it is told anew.
         self.restless.store(false, Ordering::Relaxed);
-        let again = Class::all().filter_map(|class| self.tidy_class(class, new_period));
-        let again = again.min();
-        if again.is_some() {
-            self.restless.store(true, Ordering::Relaxed);
+        if new_period {
+            calendar.next_period = Some(now + PERIOD);
+            self.start_period();
         }
-        again
+        calendar.cleaning =
+            Class::all().fold(false, |more, class| self.clean_portion(class) | more);
+        let again = if calendar.cleaning {
+            PAUSE
+        } else if Class::all().any(|class| self.shelf(class).is_restless()) {
+            if new_period { PERIOD } else { remaining }
+        } else {
+            return None;
+        };
+        self.restless.store(true, Ordering::Relaxed);
+        Some(again)
     }
 
     /// Gives everything above the watermark back to the kernel, whenever it was last touched. Takes
     /// about a microsecond for each stack.
     pub fn trim(&self) {
-        let _tidying = self
-            .next_period
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let calendar = self.calendar.lock();
+        let _tidying = calendar.unwrap_or_else(PoisonError::into_inner);
         for class in Class::all() {
             self.shelf(class).cool_down();
             while self.clean_portion(class) {}
@@ -215,13 +238,19 @@ impl StackPool {
         stats
     }
 
+    /// Another number in each period.
+    pub(crate) fn period(&self) -> u32 {
+        // Relaxed: whoever sees it late comes late.
+        self.periods.load(Ordering::Relaxed)
+    }
+
     /// The number that the stacks of this pool bear.
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
     pub(crate) fn reserve_class(&self, class: Class, count: usize) -> io::Result<()> {
-        let mut shelf = self.shelf(class);
+        let mut shelf = self.counted_shelf(class);
         while let Some(slots) = shelf.lacks(count) {
             self.grow(&mut shelf, class, slots)?;
         }
@@ -230,7 +259,11 @@ impl StackPool {
     }
 
     pub(crate) fn unreserve_class(&self, class: Class, count: usize) {
-        self.shelf(class).unreserve(count);
+        let mut shelf = self.shelf(class);
+        shelf.unreserve(count);
+        if shelf.has_much() {
+            self.disturb();
+        }
     }
 
     /// A worker's cache comes: its stacks are out of reach for the others.
@@ -251,7 +284,7 @@ impl StackPool {
         into: &mut Vec<Stack>,
     ) -> io::Result<()> {
         let mut batch = Vec::with_capacity(count);
-        let mut shelf = self.shelf(class);
+        let mut shelf = self.counted_shelf(class);
         if let Some(taken) = shelf.take() {
             batch.push(taken);
         } else {
@@ -279,7 +312,7 @@ impl StackPool {
             );
             shelf.put(home.slot());
         }
-        if shelf.dirty() > class.watermark() {
+        if shelf.has_much() {
             self.disturb();
         }
     }
@@ -296,6 +329,15 @@ impl StackPool {
         self.shelves[class.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For who reserves or takes: there are slots only as far as guard pages may be made.
+    fn counted_shelf(&self, class: Class) -> MutexGuard<'_, Shelf> {
+        let mut shelf = self.shelf(class);
+        if guard::method() == Method::Protect {
+            shelf.count_guards();
+        }
+        shelf
     }
 
     fn grow(&self, shelf: &mut Shelf, class: Class, slots: u16) -> io::Result<()> {
@@ -330,7 +372,7 @@ impl StackPool {
         let pages: Vec<NonNull<u8>> = batch.iter().filter_map(|taken| taken.needs_guard).collect();
         // SAFETY: they are the lowest pages of slots that only we have, in private anonymous
         // mappings that stay while a slot of them is out.
-        let all = pages.is_empty() || unsafe { guard::install(&pages) }.is_ok();
+        let all = unsafe { guard::install(&pages) }.ok();
         let before = into.len();
         let mut refused = None;
         for taken in batch {
@@ -345,14 +387,19 @@ impl StackPool {
         }
     }
 
-    /// Makes a stack of a slot. `done`: the guard page has been made.
-    fn guarded(&self, class: Class, taken: Taken, done: bool) -> io::Result<Stack> {
+    /// Makes a stack of a slot. `made`: how all guard pages have been made, if they have.
+    fn guarded(&self, class: Class, taken: Taken, made: Option<Method>) -> io::Result<Stack> {
         let Taken { slot, place, .. } = taken;
-        if !done && let Some(page) = taken.needs_guard {
+        if let Some(page) = taken.needs_guard {
             // SAFETY: as in `guard`. To make one twice does no harm.
-            if let Err(error) = unsafe { guard::install(&[page]) } {
-                self.shelf(class).put_bare(slot);
-                return Err(error);
+            let made = made.map_or_else(|| unsafe { guard::install(&[page]) }, Ok);
+            match made {
+                Ok(Method::Protect) if !taken.is_counted => self.shelf(class).count_guard(slot),
+                Ok(_) => {}
+                Err(error) => {
+                    self.shelf(class).put_bare(slot, taken.is_counted);
+                    return Err(error);
+                }
             }
         }
         let home = Home::new(self.id, class, slot);
@@ -364,17 +411,13 @@ impl StackPool {
 
     // ----- giving back
 
-    /// When to come again.
-    fn tidy_class(&self, class: Class, new_period: bool) -> Option<Duration> {
-        if new_period {
+    fn start_period(&self) {
+        self.periods.fetch_add(1, Ordering::Relaxed);
+        for class in Class::all() {
             let gone = self.shelf(class).start_period();
             // Without the lock.
             drop(gone);
         }
-        if self.clean_portion(class) {
-            return Some(PAUSE);
-        }
-        self.shelf(class).is_restless().then_some(PERIOD)
     }
 
     /// `true`: there is more to clean.

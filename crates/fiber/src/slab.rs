@@ -13,26 +13,37 @@ use std::ptr::NonNull;
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 
-use crate::guard::{self, page_size};
+use crate::guard::{self, Method, page_size};
 use crate::mapping;
 use crate::quota::Quota;
 use crate::size::Class;
 
 /// Stack tops are staggered by this many steps,
 const COLOURS: usize = 16;
-/// each of so many bytes: three cache lines. All colours lie in the upper three quarters of a
-/// page, so that a thread that does little before it waits touches one page and no second.
+/// each of so many bytes: whole cache lines, here three.
+///
+/// All colours lie within one page, and the last one must leave room in it for the fiber's record and
+/// the frames of a thread that does little before it waits: else such a thread touches a second page,
+/// and costs 4 KiB more. With 192 the steps take 16 * 192 = 3072 bytes of a page's 4096. The last
+/// colour is 15 * 192 = 2880 and leaves 1216; the record takes 64 of these. With 256 the steps would
+/// take the page whole: the last colour, 15 * 256 = 3840, leaves 256, and the three before it 512, 768
+/// and 1024. That is sound, for a slot has a page more than its class (see `stride`), but then those
+/// threads touch two pages.
 const COLOUR_STEP: usize = 192;
 
 /// The memory of a slab; it is unmapped when this is dropped.
 pub(crate) struct Slab {
     low: NonNull<u8>,
+    bytes: usize,
     stride: usize,
+    /// Less than there is memory for, if some were given up.
     slots: u16,
     /// Of the slots from 0 on that were handed out.
     known_to_valgrind: Vec<ValgrindStackRegistration>,
     /// Given back after the mapping, whose guard pages it stands for.
-    _quota: Quota,
+    quota: Quota,
+    /// It stands for all that are still to be made.
+    is_counted: bool,
 }
 
 /// Where the stack in a slot lies.
@@ -58,7 +69,7 @@ impl Slab {
     /// are scarce. None of them has a guard page yet.
     pub(crate) fn map(class: Class, slots: u16) -> io::Result<Slab> {
         let method = guard::method();
-        let slab = Slab::map_by(class, slots)?;
+        let slab = Slab::map_by(method, class, slots)?;
         // SAFETY: the lowest page of a mapping that only we know.
         unsafe { guard::look_at(slab.low) };
         if guard::method() == method {
@@ -66,19 +77,21 @@ impl Slab {
         }
         // Its guard pages would cost what was not counted.
         drop(slab);
-        Slab::map_by(class, slots)
+        Slab::map_by(guard::method(), class, slots)
     }
 
-    fn map_by(class: Class, slots: u16) -> io::Result<Slab> {
+    fn map_by(method: Method, class: Class, slots: u16) -> io::Result<Slab> {
         let stride = stride(class);
-        let (quota, slots) = Quota::for_stacks(usize::from(slots))?;
+        let (quota, slots) = Quota::for_stacks(method, usize::from(slots))?;
         let bytes = stride * slots;
         let slab = Slab {
             low: mapping::map(bytes)?,
+            bytes,
             stride,
             slots: u16::try_from(slots).expect("no more than were wanted"),
             known_to_valgrind: Vec::new(),
-            _quota: quota,
+            quota,
+            is_counted: method == Method::Protect,
         };
         // A huge page under a stack would make one touched page cost 2 MiB. The advice is refused
         // by kernels without huge pages, where it is not needed: its result does not matter.
@@ -95,7 +108,31 @@ impl Slab {
 
     /// Address space, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.stride * usize::from(self.slots)
+        self.bytes
+    }
+
+    /// Whether all guard pages that are still to be made are counted, should they cost mappings.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.is_counted
+    }
+
+    /// Guard pages have begun to cost mappings: counts those of the slots that were never handed out,
+    /// and of `bare` others. Where mappings are scarce, up to `spare` slots that were never handed
+    /// out are given up; gives how many.
+    pub(crate) fn count_guards(&mut self, bare: usize, spare: usize) -> u16 {
+        let fresh = usize::from(self.slots - self.opened());
+        let lacking = fresh + bare - self.quota.extend(fresh + bare);
+        let given_up = lacking.min(fresh).min(spare);
+        self.quota.exceed(lacking - given_up);
+        self.is_counted = true;
+        let given_up = given_up as u16;
+        self.slots -= given_up;
+        given_up
+    }
+
+    /// Counts the guard page of one slot that was out when the others were counted.
+    pub(crate) fn count_guard(&mut self) {
+        self.quota.exceed(1);
     }
 
     /// The guard page of the slot.
@@ -150,7 +187,7 @@ impl Drop for Slab {
         self.known_to_valgrind.clear();
         // SAFETY: this is the mapping made by `map`. Who drops a slab has all its slots back; the
         // others are forgotten (`Shelf::drop`, Rule 3).
-        unsafe { mapping::unmap(self.low, self.bytes()) };
+        unsafe { mapping::unmap(self.low, self.bytes) };
     }
 }
 
@@ -159,4 +196,6 @@ fn stride(class: Class) -> usize {
     class.size() + 2 * page_size()
 }
 
-const _: () = assert!(COLOURS * COLOUR_STEP <= 4096 - 1024 && COLOUR_STEP.is_multiple_of(64));
+// No colour takes the fiber's record, of 128 bytes at most, out of the page that a slot has more than its
+// class; and every top is a multiple of 64. Pages have 4096 bytes at least.
+const _: () = assert!((COLOURS - 1) * COLOUR_STEP + 128 <= 4096 && COLOUR_STEP.is_multiple_of(64));

@@ -221,7 +221,7 @@ impl Worker {
     /// Gives stacks back to the kernel that nobody has used for a while, if it is time for that.
     fn tidy(&self, now: Instant) {
         if self.tidy_at.get().is_none_or(|time| now >= time) {
-            let again = self.stacks.pool.tidy(now);
+            let again = self.own_stacks.borrow_mut().tidy(now);
             self.tidy_at.set(again.map(|pause| now + pause));
         }
     }
