@@ -68,7 +68,8 @@
 //! `mprotect(2)`, which costs two mappings for each stack: then seven eighths of
 //! `vm.max_map_count` are for stacks (28 000 by the kernel's default), and one more is an error
 //! from [`StackPool::reserve`] that says so. The environment variable `TREFOIL_GUARD=mprotect`
-//! forces the second method; it is read once.
+//! forces the second method; it is read once. Another value is ignored here, and refused by
+//! [`check_environment`].
 //!
 //! # From the spawn to the end
 //!
@@ -105,6 +106,7 @@ mod slab;
 mod stack;
 
 pub use fiber::{Fiber, RawFiber, Resumed};
+pub use guard::check_environment;
 pub use local::LocalStacks;
 pub use pool::{PoolStats, StackPool};
 pub use prefetch::prefetch;

@@ -23,8 +23,9 @@ pub struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(settings: Builder) -> io::Result<Runtime> {
+        overflow::check_environment()?;
         Ok(Runtime {
-            stacks: Stacks::new(settings.stack_size, settings.metering.meter())?,
+            stacks: Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings,
             runs: Runs::new(),
         })

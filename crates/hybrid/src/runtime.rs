@@ -40,10 +40,11 @@ struct Seed {
 
 impl Runtime {
     pub(crate) fn new(settings: Builder, workers: usize) -> io::Result<Runtime> {
+        overflow::check_environment()?;
         let deques: Vec<Deque<NewThread>> = (0..workers).map(|_| Deque::new_fifo()).collect();
         let shared = Arc::new(Shared::new(
             deques.iter().map(Deque::stealer),
-            Stacks::new(settings.stack_size, settings.metering.meter())?,
+            Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings.companions.clone(),
         ));
         let (begun, begins) = crossbeam_channel::unbounded();

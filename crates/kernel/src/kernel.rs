@@ -32,7 +32,7 @@ struct Job {
 }
 
 impl Kernel {
-    pub(crate) fn new(builder: &Builder) -> Arc<Kernel> {
+    pub(crate) fn new(builder: &Builder, meter: Option<Arc<Meter>>) -> Arc<Kernel> {
         let limits = Limits {
             threads: usize::MAX,
             keep: builder.keep,
@@ -40,7 +40,7 @@ impl Kernel {
         };
         Arc::new_cyclic(|this| Kernel {
             pool: Pool::new(NAME, limits, live),
-            meter: builder.metering.meter(),
+            meter,
             this: Weak::clone(this),
         })
     }

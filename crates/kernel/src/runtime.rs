@@ -1,6 +1,7 @@
 //! A kernel runtime as a value: run a program on it, and end what it left.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +21,13 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    pub(crate) fn new(builder: &Builder) -> Runtime {
-        Runtime {
-            kernel: Kernel::new(builder),
+    pub(crate) fn new(builder: &Builder) -> io::Result<Runtime> {
+        overflow::check_environment()?;
+        Ok(Runtime {
+            kernel: Kernel::new(builder, builder.metering.meter()?),
             grace: builder.grace,
             runs: Runs::new(),
-        }
+        })
     }
 
     /// Runs `f` as the main thread of this runtime, on the calling OS thread, and returns

@@ -81,6 +81,8 @@ mod token;
 mod unwinding;
 #[cfg(not(trefoil_loom))]
 mod usage;
+#[cfg(not(trefoil_loom))]
+mod variable;
 mod wait;
 
 #[cfg(not(trefoil_loom))]

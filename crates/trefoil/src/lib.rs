@@ -196,4 +196,7 @@ mod documents {
 
     #[doc = include_str!("../../../docs/soundness.md")]
     struct Soundness;
+
+    #[doc = include_str!("../../../docs/environment.md")]
+    struct Environment;
 }

@@ -139,7 +139,10 @@ fn the_environment_switches_it_on_where_no_builder_says_anything() {
     assert_ended(&program("nothing", None, "8192"), false);
     assert_ended(&program("nothing", Some(""), "8192"), false);
     assert_ended(&program("nothing", Some("0"), "8192"), false);
+    assert_ended(&program("nothing", Some("off"), "8192"), false);
     assert_ended(&program("nothing", Some("1"), "8192"), true);
+    assert_ended(&program("nothing", Some("on"), "8192"), true);
+    assert_ended(&program("nothing", Some("print"), "8192"), true);
     assert_ended(&program("off", Some("1"), "8192"), false);
     assert_ended(&program("on", None, "8192"), true);
 }
