@@ -370,6 +370,7 @@ macro_rules! suite_beside {
             a_runtime_dropped_by_a_kernel_thread_that_unwinds_is_gone,
             a_kernel_thread_of_another_run_may_drop_a_runtime,
             a_kernel_thread_is_measured_with_the_others,
+            a_kernel_thread_asks_for_the_run_it_is_in,
         }
     };
     (@ $subject:ty; $($promise:ident,)*) => {

@@ -141,4 +141,8 @@ impl Runtime for Kernel {
     fn now(&self) -> Instant {
         Instant::now()
     }
+
+    fn meter(&self) -> Option<Arc<Meter>> {
+        self.meter.clone()
+    }
 }

@@ -112,5 +112,5 @@ mod real {
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};
-    pub use crate::usage::{Meter, Metering, StackUsage};
+    pub use crate::usage::{Meter, Metering, StackUsage, stack_usage};
 }

@@ -57,6 +57,12 @@ impl Stacks {
         self.pool.trim();
     }
 
+    /// Who measures the threads. `None`: nobody does.
+    #[must_use]
+    pub fn meter(&self) -> Option<Arc<Meter>> {
+        self.meter.clone()
+    }
+
     /// The deepest use seen, by the place that spawned the threads. Empty if nobody measures.
     #[must_use]
     pub fn usage(&self) -> Vec<StackUsage> {

@@ -36,6 +36,25 @@ pub(crate) use meter::Extent;
 pub use meter::Meter;
 pub use metering::Metering;
 
+use crate::current;
+
+/// How deep the stacks of threads of the calling thread's own runtime got, as its `stack_usage`
+/// tells. The calling thread itself, and others that have not ended, do not count yet. Empty if the
+/// runtime does not measure, and on a plain OS thread. Takes a lock that nobody holds for long.
+///
+/// ```
+/// // A plain OS thread has no runtime.
+/// assert!(trefoil_runtime::stack_usage().is_empty());
+/// ```
+#[must_use]
+pub fn stack_usage() -> Vec<StackUsage> {
+    if !current::in_runtime() {
+        return Vec::new();
+    }
+    let meter = current::with_runtime(|runtime| runtime.meter());
+    meter.map(|meter| meter.usage()).unwrap_or_default()
+}
+
 /// The deepest stack use of the threads that one place of the program has spawned.
 ///
 /// It prints as a line:
