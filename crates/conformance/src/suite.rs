@@ -80,6 +80,9 @@ macro_rules! suite {
                 the_first_thread_counts,
                 the_callers_past_is_not_the_first_threads,
                 only_threads_that_ended_count,
+                a_thread_that_never_ran_does_not_count,
+                no_thread_uses_more_than_its_stack,
+                a_thread_asks_for_its_own_runtime,
                 the_memory_is_given_back,
             }
             overflow {

@@ -135,12 +135,16 @@ impl Runtime {
     /// [`trefoil::stack_usage`](crate::stack_usage).
     ///
     /// The place is the line that called [`thread::spawn`](crate::thread::spawn) or another function
-    /// that spawns; for the main thread, the one that called `run`. A thread counts once it has
-    /// ended: whoever has joined it finds it here. A thread that is left over, or was never started,
-    /// does not count.
+    /// that spawns; for the main thread, the one that called `run`. A function that is passed as a
+    /// value, as in `.map(thread::spawn)`, is called by `core`, and the place is one in there: write
+    /// `.map(|work| thread::spawn(work))`.
     ///
-    /// The figures are whole pages. On green and hybrid what [`thread::blocking`] runs elsewhere is
-    /// no part of them. A kernel thread's include what the C library keeps at the top of its stack;
+    /// A thread counts once it has ended: whoever has joined it finds it here. A thread that is left
+    /// over, or whose closure never ran because it was cancelled before, does not count.
+    ///
+    /// The figures are less than a page too large, and never larger than the stack. On green and
+    /// hybrid what [`thread::blocking`] runs elsewhere is no part of them. A kernel thread's include
+    /// what the C library keeps at the top of its stack;
     /// those of the kernel model's main thread all that the caller of `run` has used. A page that
     /// was swapped out is missed. Where more is memory than was touched (`mlockall(2)`, huge pages
     /// for stacks) the figures are too large.

@@ -80,7 +80,7 @@ fn it_prints_as_a_line() {
             let expected = format!(
                 "{}: 1 thread, the deepest used {} KiB of a stack of {} KiB",
                 usage.site,
-                usage.deepest / 1024,
+                usage.deepest.div_ceil(1024),
                 usage.stack_size / 1024
             );
             assert_eq!(usage.to_string(), expected);
