@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Checks the documentation: rustdoc gives no warning (a dead link between items is one), and every
-# relative link in the Markdown files leads to a file, and to a heading where it names one. The Rust
+# relative link in the Markdown files leads to a file, and to a heading where it names one. And that
+# docs/environment.md names the environment variables that the sources name, and no others. The Rust
 # programs in README.md and docs/ are compiled and run as doc tests of the facade, by `cargo test`.
-# Seen red: a link to an item that does not exist, a link to a missing file and to a missing heading.
+# Seen red: a link to an item that does not exist, a link to a missing file and to a missing heading;
+# a variable that the document does not have, and one that only the document has.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -62,6 +64,22 @@ for path in files:
             wrong.append(f"{path} links to {link}: there is no such file")
         elif anchor and target.suffix == ".md" and anchor not in headings(target):
             wrong.append(f"{path} links to {link}: there is no such heading")
+
+def variables(paths):
+    found = set()
+    for path in paths:
+        found.update(re.findall(r"\bTREFOIL_[A-Z_]*[A-Z]\b", path.read_text(encoding="utf-8")))
+    return found
+
+
+# Made up by tests of the reading itself.
+MADE_UP = {"TREFOIL_TRIED", "TREFOIL_IS_NOT_SET"}
+sources = [path for room in ("crates", "benches", "ci") for path in root.glob(f"{room}/**/*.*")]
+sources = [path for path in sources if path.suffix in (".rs", ".sh")]
+read = variables(sources) - MADE_UP
+documented = variables([root / "docs/environment.md"])
+wrong += [f"docs/environment.md lacks {name}" for name in sorted(read - documented)]
+wrong += [f"nothing reads {name} of docs/environment.md" for name in sorted(documented - read)]
 
 for line in wrong:
     print(f"docs: {line}", file=sys.stderr)

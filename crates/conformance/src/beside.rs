@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use trefoil_runtime::thread::{self, Builder, JoinHandle};
-use trefoil_runtime::{Model, Reason};
+use trefoil_runtime::{Model, Reason, StackUsage, stack_usage};
 
 use crate::Subject;
 use crate::subject::{GRACE, patient, run};
@@ -101,4 +101,22 @@ pub fn a_kernel_thread_is_measured_with_the_others<S: Subject>() {
     let usage = runtime.stack_usage();
     let site = usage.iter().find(|usage| usage.site.line() == line);
     assert_eq!(site.unwrap().threads, 3, "{usage:#?}");
+}
+
+/// A kernel thread that asks how deep stacks got is told of the others too, and they of it.
+pub fn a_kernel_thread_asks_for_the_run_it_is_in<S: Subject>() {
+    let runtime = S::metered(GRACE, true);
+    let (theirs, ours) = runtime.run(|| {
+        let spawn = |model| Builder::new().model(model).spawn(stack_usage).unwrap();
+        spawn(S::MODEL).join().unwrap();
+        let theirs = spawn(Model::Kernel).join().unwrap();
+        (theirs, stack_usage())
+    });
+    let line = line!() - 5;
+    let counted = |usage: &[StackUsage]| {
+        let site = usage.iter().find(|usage| usage.site.line() == line);
+        site.map(|usage| usage.threads)
+    };
+    assert_eq!(counted(&theirs), Some(1), "{theirs:#?}");
+    assert_eq!(counted(&ours), Some(2), "{ours:#?}");
 }

@@ -80,6 +80,9 @@ macro_rules! suite {
                 the_first_thread_counts,
                 the_callers_past_is_not_the_first_threads,
                 only_threads_that_ended_count,
+                a_thread_that_never_ran_does_not_count,
+                no_thread_uses_more_than_its_stack,
+                a_thread_asks_for_its_own_runtime,
                 the_memory_is_given_back,
             }
             overflow {
@@ -379,6 +382,7 @@ macro_rules! suite_beside {
             a_blocking_call_of_a_kernel_thread_does_not_run_its_own,
             a_kernel_thread_of_another_run_may_drop_a_runtime,
             a_kernel_thread_is_measured_with_the_others,
+            a_kernel_thread_asks_for_the_run_it_is_in,
         }
     };
     (@ $subject:ty; $($promise:ident,)*) => {

@@ -1,14 +1,16 @@
 //! How deep stacks get: what is told is what was used, of the right threads, and at the right place.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::panic;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use trefoil_runtime::thread::{self, Builder, MAX_STACK_SIZE};
-use trefoil_runtime::{Reason, StackUsage};
+use trefoil_runtime::{Model, Reason, StackUsage, stack_usage};
 use trefoil_sync::channel::unbounded;
 
 use crate::Subject;
@@ -58,7 +60,6 @@ fn at(usage: &[StackUsage], line: u32) -> &StackUsage {
 #[track_caller]
 fn assert_used(usage: &StackUsage, threads: u64, bytes: usize) {
     assert_eq!(usage.threads, threads, "{usage}");
-    assert!(usage.deepest.is_multiple_of(PAGE), "{usage}");
     assert!(usage.deepest >= bytes.max(1), "{usage}");
     assert!(usage.deepest <= bytes + MORE, "{usage}");
     assert!(usage.deepest <= usage.stack_size, "{usage}");
@@ -275,6 +276,92 @@ pub fn only_threads_that_ended_count<S: Subject>() {
     );
     go.send(()).unwrap();
     drop(left);
+}
+
+/// A thread that is cancelled before its closure runs does not count; one that runs does.
+pub fn a_thread_that_never_ran_does_not_count<S: Subject>() {
+    let ran = Arc::new(AtomicU64::new(0));
+    let mine = Arc::clone(&ran);
+    let (usage, line) = usage_of::<S, _>(move || {
+        for _ in 0..200 {
+            let ran = Arc::clone(&mine);
+            drop(thread::spawn(move || ran.fetch_add(1, Ordering::Relaxed)));
+        }
+        line!() - 2
+    });
+    let ran = ran.load(Ordering::Relaxed);
+    if S::MODEL == Model::Green {
+        assert_eq!(ran, 0, "the first thread has not let them begin");
+    }
+    let counted = usage.iter().filter(|usage| usage.site.line() == line);
+    assert_eq!(counted.map(|usage| usage.threads).sum::<u64>(), ran);
+}
+
+/// Uses the stack down to this address, and one small frame more.
+#[inline(never)]
+fn fill(low: usize) -> usize {
+    let frame = black_box([1_u8; 64]);
+    let below = if std::ptr::from_ref(&frame).addr() > low {
+        fill(low)
+    } else {
+        thread::yield_now();
+        0
+    };
+    below + usize::from(black_box(&frame)[0])
+}
+
+/// A stack that is used to its end is not told as more than full, wherever its top lies in a page.
+pub fn no_thread_uses_more_than_its_stack<S: Subject>() {
+    const SIZE: usize = 64 << 10;
+    // What lies above the closure: a few frames, and what the C library keeps there.
+    let kept = match S::MODEL {
+        Model::Kernel => 24 << 10,
+        Model::Green | Model::Hybrid => 3 << 10,
+    };
+    let (usage, line) = usage_of::<S, _>(move || {
+        let line = line!() + 3;
+        // Of fibers' stacks, several begin at each place of a page.
+        let threads = [(); 40].map(|()| {
+            let thread = Builder::new().stack_size(SIZE).spawn(move || {
+                let top = 0_u8;
+                assert!(fill(std::ptr::from_ref(&top).addr() - (SIZE - kept)) > 0);
+            });
+            thread.unwrap()
+        });
+        join_all(threads);
+        line
+    });
+    let site = at(&usage, line);
+    assert_eq!(site.threads, 40);
+    assert!(site.deepest > SIZE - kept, "{site}");
+    assert!(site.deepest <= site.stack_size, "{site}");
+    if S::MODEL != Model::Kernel {
+        assert_eq!(site.stack_size, SIZE, "{site}");
+    }
+}
+
+/// A thread that has no runtime at hand asks for its own, and gets what that knows.
+pub fn a_thread_asks_for_its_own_runtime<S: Subject>() {
+    let runtime = Arc::new(S::metered(GRACE, true));
+    let mine = Arc::clone(&runtime);
+    runtime.run(move || {
+        let line = line!() + 1;
+        thread::spawn(|| dig(DEEP)).join().unwrap();
+        let told = thread::spawn(stack_usage).join().unwrap();
+        assert_used(at(&told, line), 1, DEEP);
+        assert_eq!(told.len(), 1, "the others have not ended: {told:#?}");
+        assert_used(at(&stack_usage(), line), 1, DEEP);
+        assert_eq!(stack_usage().len(), mine.stack_usage().len());
+        let plain = std::thread::spawn(stack_usage);
+        assert!(plain.join().unwrap().is_empty());
+    });
+    assert!(stack_usage().is_empty());
+    let off = S::metered(GRACE, false);
+    let told = off.run(|| {
+        thread::spawn(|| ()).join().unwrap();
+        stack_usage()
+    });
+    assert!(told.is_empty(), "{told:#?}");
 }
 
 /// Whether the page of this address is memory of this process.

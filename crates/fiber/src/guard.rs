@@ -18,8 +18,10 @@ use crate::mapping;
 /// Linux 6.13, `include/uapi/asm-generic/mman-common.h`. Not in the `libc` crate.
 const MADV_GUARD_INSTALL: c_int = 102;
 
-/// The environment variable that forces a method.
+/// The environment variable that forces a method, by its only
 const VARIABLE: &str = "TREFOIL_GUARD";
+/// value.
+const FORCED: &str = "mprotect";
 
 /// What a guard page is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,32 @@ pub(crate) fn method() -> Method {
             method
         }
     }
+}
+
+/// Whether the environment variable `TREFOIL_GUARD` holds what it can: `mprotect`, or nothing. For
+/// who makes a [`StackPool`](crate::StackPool), which does not ask.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::InvalidInput`]: it holds something else.
+///
+/// ```
+/// # if std::env::var_os("TREFOIL_GUARD").is_some() { return; }
+/// assert!(trefoil_fiber::check_environment().is_ok());
+/// ```
+pub fn check_environment() -> io::Result<()> {
+    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    if value.is_empty() || value == FORCED {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!(
+            "the environment variable {VARIABLE} is `{}`, which it cannot be: set it to `{FORCED}`, \
+             or not at all",
+            value.to_string_lossy()
+        ),
+    ))
 }
 
 /// Makes every access to the pages at `pages` fault, until their mapping goes. Tells how it was done.
@@ -103,7 +131,8 @@ fn give_up_installing() {
 }
 
 fn choose() -> Method {
-    if std::env::var_os(VARIABLE).is_some_and(|method| method == "mprotect") {
+    // What it cannot hold is refused to who asks `check_environment`.
+    if std::env::var_os(VARIABLE).is_some_and(|method| method == FORCED) {
         return Method::Protect;
     }
     if probe() {

@@ -70,7 +70,8 @@
 //! from [`StackPool::reserve`] that says so. A process that begins to lock its memory, by
 //! `mlockall(2)`, goes over to the second method; then guard pages that are still to be made count,
 //! also in slabs that were there before. The environment variable `TREFOIL_GUARD=mprotect` forces
-//! the second method; it is read once.
+//! the second method; it is read once. Another value is ignored here, and refused by
+//! [`check_environment`].
 //!
 //! # From the spawn to the end
 //!
@@ -111,6 +112,7 @@ mod slab;
 mod stack;
 
 pub use fiber::{Fiber, RawFiber, Resumed};
+pub use guard::check_environment;
 pub use local::LocalStacks;
 pub use pool::{PoolStats, StackPool};
 pub use prefetch::prefetch;

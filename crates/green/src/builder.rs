@@ -89,8 +89,8 @@ impl Builder {
     }
 
     /// Whether [`Runtime::stack_usage`] is to tell how deep the stacks of threads get. Without it,
-    /// if the environment variable `TREFOIL_STACK_USAGE` is `1`. It costs some system calls for each
-    /// thread; where it is off, nothing.
+    /// if the environment variable `TREFOIL_STACK_USAGE` is `1` or `on`. It costs some system calls
+    /// for each thread; where it is off, nothing.
     pub fn measure_stacks(self, on: bool) -> Builder {
         self.metering(Metering::of(on))
     }
@@ -104,7 +104,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput`: a stack size of 0 or above 1 GiB.
+    /// `InvalidInput`: a stack size of 0 or above 1 GiB; or an environment variable holds what it
+    /// cannot (`TREFOIL_STACK_USAGE`, unless the builder says it; `TREFOIL_OVERFLOW`; `TREFOIL_GUARD`).
     pub fn build(self) -> io::Result<Runtime> {
         check_stack_size(self.stack_size)?;
         check_stack_size(self.main_stack_size)?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trefoil_runtime::{
-    Companions, Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread, Wait,
-    yield_fiber,
+    Companions, Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread,
+    Wait, yield_fiber,
 };
 use trefoil_worker::{Remote, Stacks, Worker};
 
@@ -118,5 +118,9 @@ impl Runtime for Green {
 
     fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
         self.companions.of(model)
+    }
+
+    fn meter(&self) -> Option<Arc<Meter>> {
+        self.stacks.meter()
     }
 }

@@ -22,8 +22,9 @@ pub struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(settings: Builder) -> io::Result<Runtime> {
+        overflow::check_environment()?;
         Ok(Runtime {
-            stacks: Stacks::new(settings.stack_size, settings.metering.meter())?,
+            stacks: Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings,
             runs: Runs::new(),
         })
@@ -120,8 +121,10 @@ impl Runtime {
     /// Threads of a [companion](Builder::companion) are counted by that one, unless both
     /// [count together](trefoil_runtime::Metering::Into).
     ///
-    /// A thread counts once it has ended: whoever has joined it finds it here. A thread that is
-    /// left over, or was never started, does not count. Takes a lock that nobody holds for long.
+    /// The place is the line that spawns; see [`spawned_at`](ThreadInfo::spawned_at) for a spawn that
+    /// is passed as a value. A thread counts once it has ended: whoever has joined it finds it here.
+    /// A thread that is left over, or whose closure never ran because it was cancelled before, does
+    /// not count. Takes a lock that nobody holds for long.
     ///
     /// ```
     /// use trefoil_runtime::thread;

@@ -89,8 +89,8 @@ impl Builder {
     }
 
     /// Whether [`Runtime::stack_usage`] is to tell how deep the stacks of threads get. Without it,
-    /// if the environment variable `TREFOIL_STACK_USAGE` is `1`. It costs some system calls for each
-    /// thread; where it is off, nothing.
+    /// if the environment variable `TREFOIL_STACK_USAGE` is `1` or `on`. It costs some system calls
+    /// for each thread; where it is off, nothing.
     pub fn measure_stacks(self, on: bool) -> Builder {
         self.metering(Metering::of(on))
     }
@@ -104,9 +104,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput`: a stack size of 0 or above 1 GiB, no workers, or more than 1024. What
-    /// the operating system says when it refuses an OS thread, or descriptors for a poller
-    /// (each worker needs three).
+    /// `InvalidInput`: a stack size of 0 or above 1 GiB, no workers, or more than 1024; or an
+    /// environment variable holds what it cannot (`TREFOIL_STACK_USAGE`, unless the builder says
+    /// it; `TREFOIL_OVERFLOW`; `TREFOIL_GUARD`). What the operating system says when it refuses
+    /// an OS thread, or descriptors for a poller (each worker needs three).
     pub fn build(self) -> io::Result<Runtime> {
         check_stack_size(self.stack_size)?;
         check_stack_size(self.main_stack_size)?;

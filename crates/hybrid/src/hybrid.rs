@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Interest, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Wait, yield_fiber,
+    Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Wait, yield_fiber,
 };
 use trefoil_worker::{Remote, Worker};
 
@@ -104,5 +104,9 @@ impl Runtime for Hybrid {
 
     fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
         self.shared.companions.of(model)
+    }
+
+    fn meter(&self) -> Option<Arc<Meter>> {
+        self.shared.stacks.meter()
     }
 }

@@ -40,10 +40,11 @@ struct Seed {
 
 impl Runtime {
     pub(crate) fn new(settings: Builder, workers: usize) -> io::Result<Runtime> {
+        overflow::check_environment()?;
         let deques: Vec<Deque<NewThread>> = (0..workers).map(|_| Deque::new_fifo()).collect();
         let shared = Arc::new(Shared::new(
             deques.iter().map(Deque::stealer),
-            Stacks::new(settings.stack_size, settings.metering.meter())?,
+            Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings.companions.clone(),
         ));
         let (begun, begins) = crossbeam_channel::unbounded();
@@ -157,8 +158,10 @@ impl Runtime {
     /// Threads of a [companion](Builder::companion) are counted by that one, unless both
     /// [count together](trefoil_runtime::Metering::Into).
     ///
-    /// A thread counts once it has ended: whoever has joined it finds it here. A thread that is
-    /// left over, or was never started, does not count. Takes a lock that nobody holds for long.
+    /// The place is the line that spawns; see [`spawned_at`](ThreadInfo::spawned_at) for a spawn that
+    /// is passed as a value. A thread counts once it has ended: whoever has joined it finds it here.
+    /// A thread that is left over, or whose closure never ran because it was cancelled before, does
+    /// not count. Takes a lock that nobody holds for long.
     ///
     /// ```
     /// use trefoil_runtime::thread;

@@ -32,7 +32,7 @@ struct Job {
 }
 
 impl Kernel {
-    pub(crate) fn new(builder: &Builder) -> Arc<Kernel> {
+    pub(crate) fn new(builder: &Builder, meter: Option<Arc<Meter>>) -> Arc<Kernel> {
         let limits = Limits {
             threads: usize::MAX,
             keep: builder.keep,
@@ -40,7 +40,7 @@ impl Kernel {
         };
         Arc::new_cyclic(|this| Kernel {
             pool: Pool::new(NAME, limits, live),
-            meter: builder.metering.meter(),
+            meter,
             this: Weak::clone(this),
         })
     }
@@ -140,5 +140,9 @@ impl Runtime for Kernel {
 
     fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    fn meter(&self) -> Option<Arc<Meter>> {
+        self.meter.clone()
     }
 }

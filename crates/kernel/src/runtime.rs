@@ -1,6 +1,7 @@
 //! A kernel runtime as a value: run a program on it, and end what it left.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +21,13 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    pub(crate) fn new(builder: &Builder) -> Runtime {
-        Runtime {
-            kernel: Kernel::new(builder),
+    pub(crate) fn new(builder: &Builder) -> io::Result<Runtime> {
+        overflow::check_environment()?;
+        Ok(Runtime {
+            kernel: Kernel::new(builder, builder.metering.meter()?),
             grace: builder.grace,
             runs: Runs::new(),
-        }
+        })
     }
 
     /// Runs `f` as the main thread of this runtime, on the calling OS thread, and returns
@@ -78,8 +80,10 @@ impl Runtime {
     /// The main thread of a `run` has the caller's stack, from the very top: what the caller has
     /// used is part of it.
     ///
-    /// A thread counts once it has ended: whoever has joined it finds it here. A thread that is
-    /// left over, or was never started, does not count. Takes a lock that nobody holds for long.
+    /// The place is the line that spawns; see [`spawned_at`](ThreadInfo::spawned_at) for a spawn that
+    /// is passed as a value. A thread counts once it has ended: whoever has joined it finds it here.
+    /// A thread that is left over, or whose closure never ran because it was cancelled before, does
+    /// not count. Takes a lock that nobody holds for long.
     ///
     /// ```
     /// use trefoil_runtime::thread;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::model::Model;
 use crate::source::{Interest, Source};
 use crate::thread::{NewThread, Thread};
+use crate::usage::Meter;
 use crate::wait::{Outcome, Wait};
 
 /// A thread runtime, as its threads see it.
@@ -66,6 +67,11 @@ pub trait Runtime: Send + Sync {
     /// set up. `Builder::model` asks for it.
     fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
         let _ = model;
+        None
+    }
+
+    /// Who measures the stacks of this runtime's threads. `None`: nobody does.
+    fn meter(&self) -> Option<Arc<Meter>> {
         None
     }
 }

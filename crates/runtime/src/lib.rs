@@ -94,6 +94,8 @@ mod token;
 mod unwinding;
 #[cfg(not(trefoil_loom))]
 mod usage;
+#[cfg(not(trefoil_loom))]
+mod variable;
 mod wait;
 
 #[cfg(not(trefoil_loom))]
@@ -124,5 +126,5 @@ mod real {
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};
-    pub use crate::usage::{Meter, Metering, StackUsage};
+    pub use crate::usage::{Meter, Metering, StackUsage, stack_usage};
 }

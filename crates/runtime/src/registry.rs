@@ -150,6 +150,10 @@ pub struct ThreadInfo {
     pub waiting: Option<Waiting>,
     /// Where it was spawned; for a main thread, where `run` was called. `None`: it is a plain OS
     /// thread.
+    ///
+    /// That is the line that calls the function. One that is passed as a value, as in
+    /// `.map(thread::spawn)`, is called by `core`, and the place is one in there: the compiler tells
+    /// no other. Write `.map(|work| thread::spawn(work))`, and it is that line.
     pub spawned_at: Option<&'static Location<'static>>,
 }
 

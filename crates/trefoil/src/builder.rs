@@ -146,7 +146,8 @@ impl Builder {
     }
 
     /// Whether [`Runtime::stack_usage`] is to tell how deep the stacks of threads get. Without it,
-    /// if the environment variable `TREFOIL_STACK_USAGE` is `1` when the runtime is made.
+    /// the environment variable `TREFOIL_STACK_USAGE` decides when the runtime is made: `1` or `on`
+    /// measures, and `print` also has what is known printed when the runtime is dropped.
     ///
     /// It costs two to four system calls for each thread, more for stacks of several MiB, and the
     /// memory of a stack is not kept for the next thread: for a trial run, not for measuring speed.
@@ -176,12 +177,14 @@ impl Builder {
     ///
     /// [`Error::UnknownModel`], [`Error::ModelNotCompiledIn`] and [`Error::NoModel`]: there is no
     /// such model. [`Error::Workers`]: 0 workers or more than 1024. [`Error::Io`]: a stack size of
-    /// 0 or above 1 GiB; or what the operating system says when it refuses an OS thread, or
-    /// descriptors for a poller (each hybrid worker needs three).
+    /// 0 or above 1 GiB; another environment variable of Trefoil holds what it cannot
+    /// (`docs/environment.md` lists them); or what the operating system says when it refuses an OS
+    /// thread, or descriptors for a poller (each hybrid worker needs three).
     pub fn build(self) -> Result<Runtime, Error> {
         self.check()?;
         let model = selection::select(self.model)?;
-        Compiled::new(model, &self).map(Runtime::of)
+        let prints = self.metering.is_to_print()?;
+        Ok(Runtime::of(Compiled::new(model, &self)?, prints))
     }
 
     /// What no model accepts is refused with every model, also with one that would not use it.

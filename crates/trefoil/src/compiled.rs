@@ -36,7 +36,7 @@ impl Compiled {
     /// A runtime of this model, which must be available.
     pub(crate) fn new(model: Model, settings: &Builder) -> Result<Compiled, Error> {
         // A thread counts alike, on this runtime and on a kernel runtime beside it.
-        let metering = &settings.metering.together();
+        let metering = &settings.metering.together()?;
         match model {
             #[cfg(feature = "kernel")]
             Model::Kernel => Ok(Compiled::Kernel(kernel(settings, metering)?)),

@@ -46,7 +46,8 @@ pub enum Error {
     NoModel,
     /// So many workers were asked for: none, or too many.
     Workers(usize),
-    /// A setting that no model accepts, or what the operating system refuses.
+    /// A setting that no model accepts, also one of the environment, or what the operating system
+    /// refuses.
     Io(io::Error),
 }
 

@@ -93,9 +93,29 @@
 //! The environment variable `TREFOIL_OVERFLOW=off` switches the handler off, for AddressSanitizer and
 //! the like.
 //!
-//! How large a stack has to be is told by [`Runtime::stack_usage`]: for each place that spawns
-//! threads, the deepest use seen. The builder switches it on ([`Builder::measure_stacks`]), or the
-//! environment variable `TREFOIL_STACK_USAGE=1`.
+//! How large a stack has to be is told by [`Runtime::stack_usage`], and inside a run by
+//! [`stack_usage`]: for each place that spawns threads, the deepest use seen. The builder switches it
+//! on ([`Builder::measure_stacks`]), or the environment variable `TREFOIL_STACK_USAGE=1`. With
+//! `TREFOIL_STACK_USAGE=print` each runtime that ends writes it to the standard error, and the
+//! program stays as it is:
+//!
+//! ```text
+//! stack usage of the hybrid runtime, the deepest first:
+//!   src/server.rs:41:17: 1000 threads, the deepest used 104 KiB of a stack of 256 KiB
+//!   src/main.rs:7:1: 1 thread, the deepest used 12 KiB of a stack of 8192 KiB
+//! ```
+//!
+//! # The environment
+//!
+//! | variable | values | what it does |
+//! |---|---|---|
+//! | `TREFOIL_MODEL` | `kernel`, `green`, `hybrid` | chooses the model, where the program does not |
+//! | `TREFOIL_STACK_USAGE` | `1` or `on`, `0` or `off`, `print` | measures stacks, where the builder does not decide |
+//! | `TREFOIL_OVERFLOW` | `1` or `on`, `0` or `off` | whether a stack overflow is reported: `on` |
+//! | `TREFOIL_GUARD` | `mprotect` | makes guard pages as older kernels do, on green and hybrid |
+//!
+//! One that is set to nothing counts as not set. Another value is an [`Error`] of
+//! [`Builder::build`], and a panic of [`run`].
 #![forbid(unsafe_code)]
 
 mod builder;
@@ -112,7 +132,8 @@ pub use runtime::{Runtime, run};
 pub use trefoil_macros::main;
 pub use trefoil_runtime::cancel::Cancelled;
 pub use trefoil_runtime::{
-    Model, Reason, RunState, StackUsage, ThreadInfo, UnknownModel, Waiting, in_runtime, threads,
+    Model, Reason, RunState, StackUsage, ThreadInfo, UnknownModel, Waiting, in_runtime,
+    stack_usage, threads,
 };
 
 /// Channels between threads, as in `crossbeam-channel`.
@@ -206,4 +227,7 @@ mod documents {
 
     #[doc = include_str!("../../../docs/soundness.md")]
     struct Soundness;
+
+    #[doc = include_str!("../../../docs/environment.md")]
+    struct Environment;
 }

@@ -1,6 +1,9 @@
 //! A runtime as a value, whichever model it has; and the shortest way to run a program on one.
 #![forbid(unsafe_code)]
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
 use trefoil_runtime::{Model, StackUsage, ThreadInfo, refuse_inside};
 
 use crate::builder::Builder;
@@ -15,6 +18,9 @@ use crate::error::Error;
 /// the `run`, and drops the last handle of the runtime, cannot wait: the runtime ends all the
 /// same, and the drop panics, on every model, unless the thread unwinds already. So it is in a
 /// [`thread::blocking`](crate::thread::blocking) call of such a thread.
+/// Where the environment variable `TREFOIL_STACK_USAGE` is `print`, and the builder did not
+/// [decide](Builder::measure_stacks), the drop first writes to the standard error what
+/// [`stack_usage`](Runtime::stack_usage) knows.
 ///
 /// ```
 /// use trefoil::{Runtime, thread};
@@ -25,7 +31,11 @@ use crate::error::Error;
 /// # Ok::<(), trefoil::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Runtime(Compiled);
+pub struct Runtime {
+    compiled: Compiled,
+    /// What is known of its stacks is printed at its end.
+    prints: bool,
+}
 
 impl Runtime {
     /// A runtime with all defaults, as [`Builder::build`] makes it.
@@ -89,7 +99,7 @@ impl Runtime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.0.run(f)
+        self.compiled.run(f)
     }
 
     /// The model that was chosen.
@@ -104,7 +114,7 @@ impl Runtime {
     /// ```
     #[must_use]
     pub fn model(&self) -> Model {
-        self.0.model()
+        self.compiled.model()
     }
 
     /// How many threads can run at the same moment: on the hybrid model as many as it has
@@ -117,7 +127,7 @@ impl Runtime {
     /// ```
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.0
+        self.compiled
             .workers()
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
@@ -134,20 +144,25 @@ impl Runtime {
     /// ```
     #[must_use]
     pub fn leftover(&self) -> Vec<ThreadInfo> {
-        self.0.leftover()
+        self.compiled.leftover()
     }
 
     /// How deep the stacks of threads got: for each place that spawned some, how many have ended,
     /// and what the deepest one used of its stack, in bytes; the deepest first. Empty unless the
-    /// runtime [measures](Builder::measure_stacks).
+    /// runtime [measures](Builder::measure_stacks). A thread that has no `Runtime` at hand asks
+    /// [`trefoil::stack_usage`](crate::stack_usage).
     ///
     /// The place is the line that called [`thread::spawn`](crate::thread::spawn) or another function
-    /// that spawns; for the main thread, the one that called `run`. A thread counts once it has
-    /// ended: whoever has joined it finds it here. A thread that is left over, or was never started,
-    /// does not count.
+    /// that spawns; for the main thread, the one that called `run`. A function that is passed as a
+    /// value, as in `.map(thread::spawn)`, is called by `core`, and the place is one in there: write
+    /// `.map(|work| thread::spawn(work))`.
     ///
-    /// The figures are whole pages. On green and hybrid what [`thread::blocking`] runs elsewhere is
-    /// no part of them. A kernel thread's include what the C library keeps at the top of its stack;
+    /// A thread counts once it has ended: whoever has joined it finds it here. A thread that is left
+    /// over, or whose closure never ran because it was cancelled before, does not count.
+    ///
+    /// The figures are less than a page too large, and never larger than the stack. On green and
+    /// hybrid what [`thread::blocking`] runs elsewhere is no part of them. A kernel thread's include
+    /// what the C library keeps at the top of its stack;
     /// those of the kernel model's main thread all that the caller of `run` has used. A page that
     /// was swapped out is missed. Where more is memory than was touched (`mlockall(2)`, huge pages
     /// for stacks) the figures are too large.
@@ -188,12 +203,35 @@ impl Runtime {
     /// ```
     #[must_use]
     pub fn stack_usage(&self) -> Vec<StackUsage> {
-        self.0.stack_usage()
+        self.compiled.stack_usage()
     }
 
-    pub(crate) fn of(compiled: Compiled) -> Runtime {
-        Runtime(compiled)
+    pub(crate) fn of(compiled: Compiled, prints: bool) -> Runtime {
+        Runtime { compiled, prints }
     }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if self.prints {
+            print(self.model(), &self.stack_usage());
+        }
+    }
+}
+
+/// Says how deep stacks got, for a program that does not ask itself. Written at once, so that the
+/// lines stay together.
+#[cold]
+fn print(model: Model, usage: &[StackUsage]) {
+    if usage.is_empty() {
+        return;
+    }
+    let mut text = format!("stack usage of the {model} runtime, the deepest first:\n");
+    for site in usage {
+        let _ = writeln!(text, "  {site}");
+    }
+    // Nobody is left to be told that this failed.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Runs `f` as the main thread of a runtime with all defaults, and returns its value:

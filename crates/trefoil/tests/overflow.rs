@@ -119,9 +119,10 @@ fn the_program_can_switch_it_off() {
     if let Ok(model) = env::var(INSIDE) {
         on_a_thread(model.parse().unwrap(), overflow);
     }
-    for model in models() {
+    let words = |model| [(model, "off"), (model, "0")];
+    for (model, word) in models().into_iter().flat_map(words) {
         let mut program = program("the_program_can_switch_it_off", model);
-        let ended = end_of(program.env("TREFOIL_OVERFLOW", "off"));
+        let ended = end_of(program.env("TREFOIL_OVERFLOW", word));
         match model {
             // `std` reports the OS thread.
             Model::Kernel => {

@@ -80,7 +80,7 @@ fn it_prints_as_a_line() {
             let expected = format!(
                 "{}: 1 thread, the deepest used {} KiB of a stack of {} KiB",
                 usage.site,
-                usage.deepest / 1024,
+                usage.deepest.div_ceil(1024),
                 usage.stack_size / 1024
             );
             assert_eq!(usage.to_string(), expected);
@@ -139,7 +139,10 @@ fn the_environment_switches_it_on_where_no_builder_says_anything() {
     assert_ended(&program("nothing", None, "8192"), false);
     assert_ended(&program("nothing", Some(""), "8192"), false);
     assert_ended(&program("nothing", Some("0"), "8192"), false);
+    assert_ended(&program("nothing", Some("off"), "8192"), false);
     assert_ended(&program("nothing", Some("1"), "8192"), true);
+    assert_ended(&program("nothing", Some("on"), "8192"), true);
+    assert_ended(&program("nothing", Some("print"), "8192"), true);
     assert_ended(&program("off", Some("1"), "8192"), false);
     assert_ended(&program("on", None, "8192"), true);
 }

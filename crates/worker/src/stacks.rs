@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
-use trefoil_fiber::{StackPool, check_size};
+use trefoil_fiber::{StackPool, check_environment, check_size};
 use trefoil_runtime::{Meter, NewThread, StackUsage};
 
 /// The stacks of one runtime, and the size that a thread gets which does not say.
@@ -26,8 +26,10 @@ impl Stacks {
     ///
     /// # Errors
     ///
-    /// `InvalidInput`: a size of 0, or of more than 1 GiB.
+    /// `InvalidInput`: a size of 0, or of more than 1 GiB; or the environment variable
+    /// `TREFOIL_GUARD` holds what it cannot.
     pub fn new(default_size: usize, meter: Option<Arc<Meter>>) -> io::Result<Stacks> {
+        check_environment()?;
         Ok(Stacks {
             pool: Arc::new(StackPool::new()),
             default_size: check_size(default_size)?,
@@ -53,6 +55,12 @@ impl Stacks {
     /// Gives the memory of stacks that nobody uses back to the kernel.
     pub fn trim(&self) {
         self.pool.trim();
+    }
+
+    /// Who measures the threads. `None`: nobody does.
+    #[must_use]
+    pub fn meter(&self) -> Option<Arc<Meter>> {
+        self.meter.clone()
     }
 
     /// The deepest use seen, by the place that spawned the threads. Empty if nobody measures.

@@ -25,7 +25,8 @@
 //! In the handler only what is async-signal-safe is done: no allocation, no lock, no panic, no
 //! thread-local that is initialized when it is first used.
 //!
-//! The environment variable `TREFOIL_OVERFLOW=off` switches all of it off.
+//! The environment variable `TREFOIL_OVERFLOW=off` switches all of it off. It is read once for each
+//! process; whoever builds a runtime asks [`check_environment`] whether it can be understood.
 
 mod action;
 mod culprit;
@@ -34,10 +35,11 @@ mod passage;
 mod report;
 mod signal_stack;
 
-use std::env;
+use std::io;
 use std::sync::OnceLock;
 
 use self::signal_stack::SignalStack;
+use crate::variable;
 
 pub(crate) use self::limit::{Limit, own_stack};
 
@@ -84,10 +86,27 @@ impl Watch {
     }
 }
 
+/// Whether the environment variable `TREFOIL_OVERFLOW` holds what it can: `1` or `on`, `0` or `off`,
+/// or nothing. For the builder of a runtime.
+///
+/// # Errors
+///
+/// `InvalidInput`: it holds something else.
+///
+/// ```
+/// # if std::env::var_os("TREFOIL_OVERFLOW").is_some() { return; }
+/// assert!(trefoil_runtime::overflow::check_environment().is_ok());
+/// ```
+pub fn check_environment() -> io::Result<()> {
+    variable::switch(VARIABLE).map(drop)
+}
+
 /// Whether faults come to us; sees to it when it is first asked.
 fn is_on() -> bool {
     static ON: OnceLock<bool> = OnceLock::new();
     *ON.get_or_init(|| {
-        env::var_os(VARIABLE).is_none_or(|value| value != "off") && action::install()
+        // What it cannot hold was refused to who built the runtime.
+        let asked = variable::switch(VARIABLE).ok().flatten();
+        asked.unwrap_or(true) && action::install()
     })
 }

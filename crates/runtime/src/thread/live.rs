@@ -63,13 +63,6 @@ impl Live {
         self.thread().header()
     }
 
-    /// The stack size that was asked for. `None`: the runtime's default.
-    #[must_use]
-    pub fn stack_size(&self) -> Option<usize> {
-        let size = self.header().traits.stack_size;
-        (size != 0).then_some(size)
-    }
-
     /// Runs the thread to its end on the calling kernel thread's stack, which is measured by
     /// `meter`, if there is one.
     ///
@@ -188,8 +181,8 @@ impl Owner {
 }
 
 /// Runs the current thread to its end, on its own stack: calls its closure and tells whoever
-/// waits for it. A thread that was cancelled before it began drops its closure instead. Its stack
-/// is measured by `meter`, if there is one.
+/// waits for it. Its stack is measured by `meter`, if there is one. A thread that was cancelled
+/// before it began drops its closure instead, and is not measured.
 ///
 /// # Panics
 ///
@@ -207,10 +200,12 @@ pub(super) fn run_current(meter: Option<&Meter>) {
         // Acquire: pairs with `request_cancel`.
         if header.as_ref().cancel.load(Ordering::Acquire) {
             Header::refuse_cancelled(header);
+            // It has not run, so it is no thread that was measured.
+            conclude(header, None);
         } else {
             Header::call(header);
+            conclude(header, meter);
         }
-        conclude(header, meter);
         header.as_ref().concluded.set(true);
     }
 }

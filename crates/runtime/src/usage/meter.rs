@@ -16,10 +16,20 @@ use crate::thread::{Header, fiber};
 /// A stack, as far as it is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Extent {
-    /// From a page's start up to its top.
+    /// From the start of a page up to its top, which may lie inside one.
     pub(crate) addresses: Range<usize>,
     /// What it is said to have, in bytes.
     pub(crate) size: usize,
+}
+
+impl Extent {
+    /// From the top down to `lowest`, the start of the lowest page that was touched. A stack may
+    /// have a little more than its size: who has used that too has used all of it, and no more.
+    fn depth_of(&self, lowest: usize) -> usize {
+        // Where no page is memory, `lowest` is the end of the page in which the top lies.
+        let depth = self.addresses.end.saturating_sub(lowest);
+        depth.min(self.size)
+    }
 }
 
 /// The stack use of the threads of one runtime, or of several, by the place that spawned them.
@@ -47,7 +57,8 @@ impl Meter {
         let site = current.traits.spawned_at;
         let stack = fiber::extent(current).or_else(own_extent);
         if let (Some(site), Some(stack)) = (site, stack) {
-            self.count(site, depth(&stack.addresses), &stack, current);
+            let lowest = pages::lowest_resident(&stack.addresses);
+            self.count(site, stack.depth_of(lowest), &stack, current);
         }
     }
 
@@ -103,7 +114,37 @@ fn own_extent() -> Option<Extent> {
         })
 }
 
-/// From the top, which lies in the first page, to the end of the lowest page that was touched.
-fn depth(stack: &Range<usize>) -> usize {
-    stack.end.next_multiple_of(pages::size()) - pages::lowest_resident(stack)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_depth_is_counted_from_the_top_and_not_from_its_page() {
+        let stack = Extent {
+            addresses: 0x1000..0x12400,
+            size: 0x10000,
+        };
+        assert_eq!(stack.depth_of(0x12000), 0x400);
+        assert_eq!(stack.depth_of(0x11000), 0x1400);
+        assert_eq!(stack.depth_of(0x3000), 0xf400);
+    }
+
+    #[test]
+    fn no_thread_uses_more_than_the_size_of_its_stack() {
+        let stack = Extent {
+            addresses: 0x1000..0x11400,
+            size: 0x10000,
+        };
+        assert_eq!(stack.depth_of(0x2000), 0xf400);
+        assert_eq!(stack.depth_of(0x1000), 0x10000);
+    }
+
+    #[test]
+    fn where_no_page_is_memory_nothing_is_used() {
+        let stack = Extent {
+            addresses: 0x1000..0x11400,
+            size: 0x10000,
+        };
+        assert_eq!(stack.depth_of(0x12000), 0);
+    }
 }

@@ -1,10 +1,11 @@
 //! Whether a runtime measures: what its builder was told, else what the environment says.
 #![forbid(unsafe_code)]
 
-use std::env;
+use std::io;
 use std::sync::Arc;
 
 use super::Meter;
+use crate::variable;
 
 /// The environment variable that switches measuring on, where no builder says anything.
 const VARIABLE: &str = "TREFOIL_STACK_USAGE";
@@ -16,15 +17,16 @@ const VARIABLE: &str = "TREFOIL_STACK_USAGE";
 /// use std::sync::Arc;
 /// use trefoil_runtime::Metering;
 ///
-/// assert!(Metering::Off.meter().is_none());
+/// assert!(Metering::Off.meter()?.is_none());
 /// let each = Metering::On;
-/// assert!(!Arc::ptr_eq(&each.meter().unwrap(), &each.meter().unwrap()));
-/// let all = each.together();
-/// assert!(Arc::ptr_eq(&all.meter().unwrap(), &all.meter().unwrap()));
+/// assert!(!Arc::ptr_eq(&each.meter()?.unwrap(), &each.meter()?.unwrap()));
+/// let all = each.together()?;
+/// assert!(Arc::ptr_eq(&all.meter()?.unwrap(), &all.meter()?.unwrap()));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub enum Metering {
-    /// If the environment variable `TREFOIL_STACK_USAGE` is `1`.
+    /// If the environment variable `TREFOIL_STACK_USAGE` says so: `1`, `on` or `print`.
     #[default]
     ByEnvironment,
     /// No.
@@ -43,23 +45,57 @@ impl Metering {
     }
 
     /// The meter of a new runtime. `None`: it does not measure.
-    #[must_use]
-    pub fn meter(&self) -> Option<Arc<Meter>> {
-        match self {
-            Metering::ByEnvironment if is_asked() => Some(Arc::default()),
-            Metering::ByEnvironment | Metering::Off => None,
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: the environment is asked, and the variable holds what it cannot.
+    pub fn meter(&self) -> io::Result<Option<Arc<Meter>>> {
+        Ok(match self {
+            Metering::ByEnvironment => asked()?.map(|_| Arc::default()),
+            Metering::Off => None,
             Metering::On => Some(Arc::default()),
             Metering::Into(meter) => Some(Arc::clone(meter)),
-        }
+        })
     }
 
     /// The same for several runtimes, which then count together.
-    #[must_use]
-    pub fn together(&self) -> Metering {
-        self.meter().map_or(Metering::Off, Metering::Into)
+    ///
+    /// # Errors
+    ///
+    /// As for [`meter`](Metering::meter).
+    pub fn together(&self) -> io::Result<Metering> {
+        Ok(self.meter()?.map_or(Metering::Off, Metering::Into))
+    }
+
+    /// Whether what is known at the end of the runtime is to be printed. Only the environment asks
+    /// for that: a program that measures by itself asks by itself.
+    ///
+    /// # Errors
+    ///
+    /// As for [`meter`](Metering::meter).
+    pub fn is_to_print(&self) -> io::Result<bool> {
+        Ok(match self {
+            Metering::ByEnvironment => asked()? == Some(Asked::Print),
+            Metering::Off | Metering::On | Metering::Into(_) => false,
+        })
     }
 }
 
-fn is_asked() -> bool {
-    env::var_os(VARIABLE).is_some_and(|value| value == "1")
+/// What the environment asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Measure,
+    Print,
+}
+
+/// `None`: for nothing.
+fn asked() -> io::Result<Option<Asked>> {
+    let words = [
+        ("1", Some(Asked::Measure)),
+        ("on", Some(Asked::Measure)),
+        ("print", Some(Asked::Print)),
+        ("0", None),
+        ("off", None),
+    ];
+    variable::choice(VARIABLE, &words).map(Option::flatten)
 }

@@ -36,6 +36,25 @@ pub(crate) use meter::Extent;
 pub use meter::Meter;
 pub use metering::Metering;
 
+use crate::current;
+
+/// How deep the stacks of threads of the calling thread's own runtime got, as its `stack_usage`
+/// tells. The calling thread itself, and others that have not ended, do not count yet. Empty if the
+/// runtime does not measure, and on a plain OS thread. Takes a lock that nobody holds for long.
+///
+/// ```
+/// // A plain OS thread has no runtime.
+/// assert!(trefoil_runtime::stack_usage().is_empty());
+/// ```
+#[must_use]
+pub fn stack_usage() -> Vec<StackUsage> {
+    if !current::in_runtime() {
+        return Vec::new();
+    }
+    let meter = current::with_runtime(|runtime| runtime.meter());
+    meter.map(|meter| meter.usage()).unwrap_or_default()
+}
+
 /// The deepest stack use of the threads that one place of the program has spawned.
 ///
 /// It prints as a line:
@@ -46,14 +65,17 @@ pub use metering::Metering;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StackUsage {
-    /// Where they were spawned; for the main thread, where `run` was called.
+    /// Where they were spawned; for the main thread, where `run` was called. See
+    /// [`spawned_at`](crate::ThreadInfo::spawned_at) for a spawn that is passed as a value.
     pub site: &'static Location<'static>,
     /// How many of them have ended.
     pub threads: u64,
-    /// How much of its stack the deepest one has used, in bytes: a number of whole pages, the first
-    /// one included.
+    /// How much of its stack the deepest one has used, in bytes: from the top to the end of the
+    /// lowest page that it touched, so less than a page more than it was. Never more than
+    /// `stack_size`: if it is as much, that stack was used to its end.
     pub deepest: usize,
-    /// The size of that thread's stack, in bytes.
+    /// The size of that thread's stack, in bytes. Those of the green and the hybrid model have up to
+    /// a page more, which is not counted.
     pub stack_size: usize,
     /// The name of that thread, if it has one.
     pub name: Option<String>,
@@ -71,8 +93,8 @@ impl fmt::Display for StackUsage {
             "{}: {} {threads}, the deepest used {} KiB of a stack of {} KiB",
             self.site,
             self.threads,
-            self.deepest >> 10,
-            self.stack_size >> 10
+            self.deepest.div_ceil(1 << 10),
+            self.stack_size.div_ceil(1 << 10)
         )
     }
 }

@@ -77,22 +77,34 @@ pub(super) fn clean(stack: &mut Stack) {
 
 /// Gives back what lies below the frames of the calling OS thread on `stack`. Does nothing if
 /// the caller does not run there.
+///
+/// A caller that runs there may yet run on no stack of the OS thread: a coroutine of another library
+/// whose stack is a buffer in a frame of this one. What lies below it is then in use. Nothing tells
+/// the two apart, so docs/soundness.md names it.
 #[inline(never)]
 pub(super) fn clean_below_here(stack: &Range<usize>) {
     let here = 0_u8;
-    let here = (&raw const here).addr();
-    if !stack.contains(&here) {
-        return;
+    let unused = unused(stack, (&raw const here).addr());
+    if !unused.is_empty() {
+        // SAFETY: below the red zone of the stack pointer nothing is kept, says the ABI; but for
+        // the coroutine above, the stack pointer is that of `stack`. This OS thread cannot push
+        // anything meanwhile: it is in the system call, and a signal is delivered at its end.
+        unsafe { discard(unused) };
     }
-    // The stack pointer is in this page or, if the frame lies across its border, in the next one,
-    // with the red zone and what the system call's own frame needs: that page stays too.
-    let unused = page_of(here) - size();
-    if unused > stack.start {
-        // SAFETY: below the red zone of the stack pointer nothing is kept, says the ABI. This
-        // OS thread cannot push anything meanwhile: it is in the system call, and a signal
-        // is delivered at its end.
-        unsafe { discard(stack.start..unused) };
-    }
+}
+
+/// What lies below all frames of `stack`, if its lowest one has something at `here`. Empty if `here`
+/// is not in it.
+///
+/// The stack pointer is in the page of `here` or, if the frame lies across its border, in the next
+/// one, with the red zone and what the system call's own frame needs: that page stays too.
+fn unused(stack: &Range<usize>, here: usize) -> Range<usize> {
+    let end = if stack.contains(&here) {
+        page_of(here) - size()
+    } else {
+        stack.start
+    };
+    stack.start..end
 }
 
 /// Gives memory back, if there is any: it is read as zeros when it is next touched. Were the
@@ -199,6 +211,58 @@ mod tests {
         unsafe { discard(map.0.start..map.page(7)) };
         assert_eq!(lowest_resident(&map.0), map.page(7));
         map.unmap(0..10);
+    }
+
+    /// Wherever in its page the caller is: a page below that is whole stays, and no more than it.
+    #[test]
+    fn a_whole_page_below_the_caller_is_kept() {
+        let stack = 0x10_000..0x20_000;
+        for here in (0x12_000..0x20_000).step_by(8) {
+            let unused = unused(&stack, here);
+            assert_eq!(unused.start, stack.start);
+            assert!(unused.end.is_multiple_of(size()), "{unused:x?} {here:x}");
+            let kept = here - unused.end;
+            assert!((size()..2 * size()).contains(&kept), "{unused:x?} {here:x}");
+        }
+    }
+
+    #[test]
+    fn at_the_end_of_a_stack_and_outside_it_nothing_is_unused() {
+        let stack = 0x10_000..0x20_000;
+        for here in [0xf_fff, 0x10_000, 0x10_fff, 0x11_fff, 0x20_000, 0x30_000] {
+            assert!(unused(&stack, here).is_empty(), "{here:x}");
+        }
+    }
+
+    /// A stack is cleaned at each place that its lowest frame can have in a page, and just below a
+    /// page that was used: who called comes back, and finds what it had.
+    #[test]
+    fn who_cleans_comes_back_wherever_its_frame_lies() {
+        #[inline(never)]
+        fn step(stack: &Range<usize>, low: usize) -> usize {
+            let frame = std::hint::black_box([low; 4]);
+            let here = (&raw const frame).addr();
+            touch_below();
+            clean_below_here(stack);
+            let below = if here > low { step(stack, low) } else { 0 };
+            assert_eq!(std::hint::black_box(&frame), &[low; 4]);
+            below + 1
+        }
+        #[inline(never)]
+        fn touch_below() {
+            std::hint::black_box(&[1_u8; 5 * 4096]);
+        }
+        let thread = std::thread::spawn(|| {
+            let stack = crate::overflow::own_stack().unwrap();
+            let here = 0_u8;
+            // Frames are of one size, so the second page is met at other places than the first.
+            let steps = step(&stack, (&raw const here).addr() - 8 * size());
+            assert!(
+                steps >= 8 * 4,
+                "the frames are too large to meet each place"
+            );
+        });
+        thread.join().unwrap();
     }
 
     /// The stack of a new OS thread is used, left, and cleaned: what lives on it stays.

@@ -31,10 +31,10 @@ impl Random {
 }
 
 fn seed() -> u64 {
-    let given = env::var("TREFOIL_SEED").ok();
-    given
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| RandomState::new().hash_one(0))
+    match env::var("TREFOIL_SEED") {
+        Ok(given) => given.parse().expect("TREFOIL_SEED is a number"),
+        Err(_) => RandomState::new().hash_one(0),
+    }
 }
 
 /// A message; how many of them exist is counted.
