@@ -10,18 +10,29 @@ use crate::quota;
 /// of it, the next `malloc` would fail, and with it the process.
 const ROOM: usize = 16 * 1024 * 1024;
 
+const ACCESS: c_int = libc::PROT_READ | libc::PROT_WRITE;
+
 /// Maps `bytes` of fresh memory for stacks, without reserving any of it.
 pub(crate) fn map(bytes: usize) -> io::Result<NonNull<u8>> {
-    map_as(bytes, libc::PROT_READ | libc::PROT_WRITE)
+    map_as(bytes, ACCESS)
 }
 
-/// An error if there is little address space left.
-pub(crate) fn leave_room() -> io::Result<()> {
-    // Without access: where memory is locked, it would be filled at once.
-    let room = map_as(ROOM, libc::PROT_NONE)?;
-    // SAFETY: it was mapped just now, and nobody uses it.
-    unsafe { unmap(room, ROOM) };
-    Ok(())
+/// The same, and an error if it would leave little address space to the rest of the process.
+pub(crate) fn map_leaving_room(bytes: usize) -> io::Result<NonNull<u8>> {
+    // Both at once: what is refused has taken nothing from anybody meanwhile. Without access: where
+    // memory is locked, the room would be filled too.
+    let memory = map_as(bytes + ROOM, libc::PROT_NONE)?;
+    // SAFETY: the end of what was mapped just now, and nobody uses it.
+    unsafe { unmap(memory.add(bytes), ROOM) };
+    // SAFETY: the pages of a mapping that only we know.
+    let refused = unsafe { libc::mprotect(memory.as_ptr().cast(), bytes, ACCESS) } != 0;
+    if refused {
+        let error = io::Error::last_os_error();
+        // SAFETY: nobody uses the rest either.
+        unsafe { unmap(memory, bytes) };
+        return Err(explain("map memory for stacks", error));
+    }
+    Ok(memory)
 }
 
 fn map_as(bytes: usize, access: c_int) -> io::Result<NonNull<u8>> {
@@ -35,11 +46,12 @@ fn map_as(bytes: usize, access: c_int) -> io::Result<NonNull<u8>> {
     Ok(NonNull::new(memory.cast()).expect("the kernel maps nothing at address 0 unasked"))
 }
 
-/// Unmaps what [`map`] gave.
+/// Unmaps what [`map`] gave, or a part of it.
 ///
 /// # Safety
 ///
-/// `low` and `bytes` are those of one [`map`], and nobody uses that memory any more.
+/// `low` and `bytes` are whole pages of a mapping that [`map`] gave, and nobody uses that memory any
+/// more.
 pub(crate) unsafe fn unmap(low: NonNull<u8>, bytes: usize) {
     // SAFETY: passed on to the caller.
     let result = unsafe { libc::munmap(low.as_ptr().cast(), bytes) };

@@ -343,8 +343,9 @@ impl StackPool {
     fn grow(&self, shelf: &mut Shelf, class: Class, slots: u16) -> io::Result<()> {
         let slab = match Slab::map(class, slots) {
             // Free stacks of other sizes may hold what is wanted.
-            Err(_) if self.clear(class) => Slab::map(class, slots)?,
-            mapped => mapped?,
+            Err(_) if self.clear(class) => map_what_fits(class, slots)?,
+            Err(_) => map_what_fits(class, (slots / 2).max(1))?,
+            Ok(slab) => slab,
         };
         shelf.add(slab);
         // It may turn out that nobody needs it.
@@ -456,6 +457,18 @@ unsafe fn discard(cleaning: &Cleaning) {
     // SAFETY: nobody has anything in this memory, says the caller. Were the advice refused, the
     // memory would only stay where it is.
     let _ = unsafe { advice::give(merged, libc::MADV_DONTNEED) };
+}
+
+/// A slab of so many slots, or of the half, and so on: where address space is short, the last of it
+/// is worth a system call or two.
+fn map_what_fits(class: Class, most: u16) -> io::Result<Slab> {
+    let mut slots = most;
+    loop {
+        match Slab::map(class, slots) {
+            Err(_) if slots > 1 => slots /= 2,
+            mapped => return mapped,
+        }
+    }
 }
 
 impl Default for StackPool {

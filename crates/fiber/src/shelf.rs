@@ -595,3 +595,94 @@ impl Drop for Shelf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MIN_STACK;
+
+    const SLOTS: u16 = 4;
+
+    /// Two slabs, all of whose slots are out.
+    fn taken_out() -> (Shelf, Vec<Slot>) {
+        let class = Class::of(MIN_STACK).unwrap();
+        let mut shelf = Shelf::new(class);
+        for _ in 0..2 {
+            shelf.add(Slab::map(class, SLOTS).unwrap());
+        }
+        let slots: Vec<Slot> = std::iter::from_fn(|| shelf.take())
+            .map(|taken| taken.slot)
+            .collect();
+        assert_eq!(slots.len(), 2 * usize::from(SLOTS));
+        (shelf, slots)
+    }
+
+    #[test]
+    fn a_slab_of_which_somebody_has_a_slot_is_not_cleared() {
+        let (mut shelf, slots) = taken_out();
+        let kept = slots[3];
+        for slot in slots.iter().filter(|&&slot| slot != kept) {
+            shelf.put(*slot);
+        }
+        assert_eq!(shelf.start_clearing().len(), 1, "the other one");
+        assert_eq!((shelf.mapped(), shelf.taken()), (1, 1));
+
+        let mut left: Vec<_> = std::iter::from_fn(|| shelf.take())
+            .map(|taken| taken.slot)
+            .collect();
+        assert!(
+            left.iter().all(|slot| slot.slab == kept.slab),
+            "no slot of a slab that has gone"
+        );
+        left.push(kept);
+        left.sort_unstable_by_key(|slot| slot.slot);
+        assert_eq!(
+            left.iter().map(|slot| slot.slot).collect::<Vec<_>>(),
+            [0, 1, 2, 3]
+        );
+        left.into_iter().for_each(|slot| shelf.put(slot));
+    }
+
+    #[test]
+    fn what_is_cold_goes_with_its_slab() {
+        let (mut shelf, slots) = taken_out();
+        let kept = slots[0].slab;
+        let (stay, go): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.slab == kept);
+        go.into_iter().for_each(|slot| shelf.put(slot));
+        shelf.put(stay[1]);
+        shelf.cold = shelf.dirty();
+        shelf.fewest = shelf.dirty();
+        assert_eq!(shelf.start_clearing().len(), 1);
+        assert_eq!((shelf.dirty(), shelf.cold, shelf.fewest), (1, 1, 1));
+        let cleaning = shelf.start_cleaning().expect("one is cold");
+        assert_eq!(cleaning.slots, [stay[1]]);
+        assert!(shelf.start_clearing().is_empty(), "it is being cleaned");
+        shelf.finish_cleaning(cleaning);
+        for slot in [stay[0], stay[2], stay[3]] {
+            shelf.put(slot);
+        }
+    }
+
+    #[test]
+    fn no_slot_comes_from_a_slab_that_has_gone() {
+        let class = Class::of(MIN_STACK).unwrap();
+        let mut shelf = Shelf::new(class);
+        shelf.add(Slab::map(class, SLOTS).unwrap());
+        assert_eq!(shelf.start_clearing().len(), 1);
+        assert!(shelf.take().is_none());
+    }
+
+    #[test]
+    fn what_is_promised_is_not_cleared() {
+        let (mut shelf, slots) = taken_out();
+        shelf.reserve(5);
+        slots.into_iter().for_each(|slot| shelf.put(slot));
+        assert!(shelf.start_clearing().is_empty());
+        shelf.unreserve(1);
+        assert_eq!(shelf.start_clearing().len(), 1);
+        shelf.unreserve(4);
+        assert_eq!(shelf.start_clearing().len(), 1);
+        assert_eq!(shelf.mapped(), 0);
+        assert!(shelf.take().is_none());
+    }
+}

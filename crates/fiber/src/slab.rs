@@ -85,7 +85,7 @@ impl Slab {
         let (quota, slots) = Quota::for_stacks(method, usize::from(slots))?;
         let bytes = stride * slots;
         let slab = Slab {
-            low: mapping::map(bytes)?,
+            low: mapping::map_leaving_room(bytes)?,
             bytes,
             stride,
             slots: u16::try_from(slots).expect("no more than were wanted"),
@@ -97,7 +97,6 @@ impl Slab {
         // by kernels without huge pages, where it is not needed: its result does not matter.
         // SAFETY: the range is the mapping made above.
         unsafe { libc::madvise(slab.low.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE) };
-        mapping::leave_room()?;
         Ok(slab)
     }
 

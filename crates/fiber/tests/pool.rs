@@ -225,23 +225,6 @@ fn sizes_that_no_stack_has_are_refused() {
     give(&pool, MAX_STACK, stack);
 }
 
-/// More address space than a process has: an error, and what was promised before is there.
-#[test]
-fn too_much_is_refused_when_it_is_reserved() {
-    let pool = StackPool::new();
-    pool.reserve(MIN_STACK, 1000).unwrap();
-    let refused = pool.reserve(MAX_STACK, 1 << 18).unwrap_err();
-    assert!(
-        refused.to_string().contains("vm.max_map_count"),
-        "{refused}"
-    );
-    let stacks: Vec<_> = (0..1000).map(|_| pool.get(MIN_STACK).unwrap()).collect();
-    give(&pool, MIN_STACK, stacks);
-    // What was mapped for the promise that could not be given is given back.
-    let_time_pass(&pool, Instant::now());
-    assert!(pool.stats().mapped_bytes < 1 << 32, "{pool:?}");
-}
-
 /// Numbers that look random, from a seed that is printed and may be given.
 struct Random(u64);
 

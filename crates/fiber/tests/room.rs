@@ -9,6 +9,7 @@ use trefoil_fiber::{MAX_STACK, Stack, StackPool};
 
 #[test]
 fn where_address_space_is_short() {
+    too_much_is_refused_when_it_is_reserved();
     what_is_free_makes_room_for_other_sizes();
     something_makes_room_for_the_rest();
 }
@@ -30,6 +31,30 @@ fn limit(bytes: usize) {
     // SAFETY: `limit` is one, and lives across the call.
     let done = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
     assert_eq!(done, 0);
+}
+
+fn let_time_pass(pool: &StackPool) {
+    let mut now = Instant::now();
+    while let Some(pause) = pool.tidy(now) {
+        now += pause.max(Duration::from_millis(1));
+    }
+}
+
+/// More address space than a process has: an error, and what was promised before is there.
+fn too_much_is_refused_when_it_is_reserved() {
+    let pool = StackPool::new();
+    pool.reserve(1, 1000).unwrap();
+    let refused = pool.reserve(MAX_STACK, 1 << 18).unwrap_err();
+    assert!(
+        refused.to_string().contains("vm.max_map_count"),
+        "{refused}"
+    );
+    let stacks: Vec<_> = (0..1000).map(|_| pool.get(1).unwrap()).collect();
+    stacks.into_iter().for_each(|stack| pool.put(stack));
+    pool.unreserve(1, 1000);
+    // What was mapped for the promise that could not be given is given back.
+    let_time_pass(&pool);
+    assert!(pool.stats().mapped_bytes < 1 << 32, "{pool:?}");
 }
 
 fn word(stack: &Stack) -> *mut usize {
@@ -68,10 +93,7 @@ fn what_is_free_makes_room_for_other_sizes() {
     pool.put(small);
     pool.unreserve(MAX_STACK, 3);
     pool.unreserve(MAX_STACK / 2, MOST);
-    let mut now = Instant::now();
-    while let Some(pause) = pool.tidy(now) {
-        now += pause.max(Duration::from_millis(1));
-    }
+    let_time_pass(&pool);
     let stats = pool.stats();
     assert_eq!((stats.outstanding, stats.reserved), (0, 0));
     assert!(stats.mapped_bytes < 3 * MAX_STACK, "{stats:?}");
@@ -80,13 +102,19 @@ fn what_is_free_makes_room_for_other_sizes() {
 /// Stacks do not take the last of the address space: something is left for the rest of the process.
 fn something_makes_room_for_the_rest() {
     let pool = StackPool::new();
-    // The first slab of small stacks takes less than 5 MiB.
-    limit(size() + (18 << 20));
+    // Not one stack fits, of 64 KiB and two pages.
+    limit(size() + (16 << 20) + (64 << 10));
     let refused = pool.reserve(1, 1).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
     assert!(refused.to_string().contains("ulimit -v"), "{refused}");
     assert!(Vec::<u8>::new().try_reserve_exact(15 << 20).is_ok());
-    limit(size() + (24 << 20));
-    pool.reserve(1, 1).unwrap();
-    assert_eq!(pool.stats().slabs, 1);
+
+    // A whole slab does not fit, but some stacks do, down to the last.
+    const SPARE: usize = 2 << 20;
+    const STRIDE: usize = (64 << 10) + 2 * 4096;
+    limit(size() + (16 << 20) + SPARE);
+    let stacks = (0..).take_while(|_| pool.reserve(1, 1).is_ok()).count();
+    assert!(stacks <= SPARE / STRIDE, "{stacks}");
+    assert!(stacks + 2 >= SPARE / STRIDE, "{stacks}");
+    assert!(Vec::<u8>::new().try_reserve_exact(15 << 20).is_ok());
 }
