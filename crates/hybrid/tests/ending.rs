@@ -15,7 +15,6 @@ const GRACE: Duration = Duration::from_secs(5);
 struct Marks {
     /// How many threads run on a worker of their own.
     met: AtomicUsize,
-    first_has_left: AtomicBool,
     let_go: AtomicBool,
     parked_has_ended: AtomicBool,
     stop: AtomicBool,
@@ -49,10 +48,6 @@ fn leave_two_behind(marks: &Arc<Marks>) {
     let mine = Arc::clone(marks);
     drop(thread::spawn(move || {
         mine.meet();
-        // The first thread may be on this worker, and has to come to its end.
-        while !mine.first_has_left.load(Ordering::Acquire) {
-            thread::yield_now();
-        }
         while !mine.stop.load(Ordering::Acquire) {
             spin_loop();
         }
@@ -61,7 +56,6 @@ fn leave_two_behind(marks: &Arc<Marks>) {
     while marks.met.load(Ordering::Acquire) < 2 {
         spin_loop();
     }
-    marks.first_has_left.store(true, Ordering::Release);
 }
 
 /// A worker whose thread did not end in time says so, and later ends: that must not count for the
