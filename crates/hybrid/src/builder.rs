@@ -104,9 +104,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput`: a stack size of 0 or above 1 GiB, no workers, or more than 1024. What
-    /// the operating system says when it refuses an OS thread, or descriptors for a poller
-    /// (each worker needs three).
+    /// `InvalidInput`: a stack size of 0 or above 1 GiB, no workers, or more than 1024.
+    /// `OutOfMemory`: there is no room for so many workers ([`trefoil_runtime::launch`]). What the
+    /// operating system says when it refuses descriptors for a poller (each worker needs three).
     pub fn build(self) -> io::Result<Runtime> {
         check_stack_size(self.stack_size)?;
         check_stack_size(self.main_stack_size)?;
