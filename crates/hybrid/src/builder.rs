@@ -106,8 +106,9 @@ impl Builder {
     ///
     /// `InvalidInput`: a stack size of 0 or above 1 GiB, no workers, or more than 1024; or an
     /// environment variable holds what it cannot (`TREFOIL_STACK_USAGE`, unless the builder says
-    /// it; `TREFOIL_OVERFLOW`; `TREFOIL_GUARD`). What the operating system says when it refuses
-    /// an OS thread, or descriptors for a poller (each worker needs three).
+    /// it; `TREFOIL_OVERFLOW`; `TREFOIL_GUARD`). `OutOfMemory`: there is no room for so many workers
+    /// ([`trefoil_runtime::launch`]). What the operating system says when it refuses descriptors for
+    /// a poller (each worker needs three).
     pub fn build(self) -> io::Result<Runtime> {
         check_stack_size(self.stack_size)?;
         check_stack_size(self.main_stack_size)?;

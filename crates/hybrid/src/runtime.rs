@@ -9,8 +9,8 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Model, NewThread, Runs, StackUsage, ThreadInfo, join_main, overflow, refuse_drop_inside,
-    result_of_main,
+    Model, NewThread, Runs, StackUsage, ThreadInfo, join_main, launch, overflow,
+    refuse_drop_inside, result_of_main,
 };
 use trefoil_worker::{Stacks, Worker};
 
@@ -68,9 +68,8 @@ impl Runtime {
                     begun: begun.clone(),
                     gone: gone.clone(),
                 };
-                std::thread::Builder::new()
-                    .name(format!("trefoil-{seat}"))
-                    .spawn(move || work(seed))?;
+                launch(&format!("trefoil-{seat}"), None, seed, work)
+                    .map_err(|(_, refused)| explain(seat, workers, &refused))?;
                 started += 1;
                 Ok(())
             });
@@ -176,6 +175,15 @@ impl Runtime {
     pub fn stack_usage(&self) -> Vec<StackUsage> {
         self.shared.stacks.usage()
     }
+}
+
+/// Says which worker there is no room for.
+#[cold]
+fn explain(seat: usize, workers: usize, refused: &io::Error) -> io::Error {
+    io::Error::new(
+        refused.kind(),
+        format!("{seat} of {workers} workers run: {refused}, or ask for fewer workers"),
+    )
 }
 
 /// The life of a worker's OS thread.

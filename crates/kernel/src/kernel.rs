@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use trefoil_runtime::{
-    Interest, Limits, Meter, Model, NewThread, Outcome, Pool, Runtime, Source, Thread, Wait, os,
-    overflow,
+    Interest, Limits, Meter, Model, NewThread, Outcome, Pool, Runtime, Source, Thread, Wait,
+    launch, os, overflow,
 };
 
 use crate::builder::Builder;
@@ -73,30 +73,18 @@ pub(crate) fn live_here(thread: NewThread, home: Arc<Kernel>) {
     thread.start_kernel(home).run_here(meter.as_deref());
 }
 
-/// Starts a thread with a stack size of its own on a kernel thread of its own.
-fn start_alone(job: Job, stack_size: usize) -> io::Result<()> {
-    let room = os::Room::claim(Some(stack_size))?;
-    std::thread::Builder::new()
-        .name(NAME.to_owned())
-        .stack_size(stack_size)
-        .spawn(move || {
-            let _watch = overflow::Watch::kernel_threads();
-            live(job);
-            drop(room);
-        })
-        .map(drop)
+/// The life of a thread with a stack size of its own, on a kernel thread of its own.
+fn live_alone(job: Job) {
+    let _watch = overflow::Watch::kernel_threads();
+    live(job);
 }
 
-/// Says what to do when the operating system refuses a kernel thread.
+/// Says what else can be done when there is no room for one more kernel thread.
 #[cold]
-fn explain(refused: io::Error) -> io::Error {
+fn explain((_, refused): (Job, io::Error)) -> io::Error {
     io::Error::new(
         refused.kind(),
-        format!(
-            "the operating system refuses one more kernel thread ({refused}): raise its limit \
-             (`ulimit -u`, cgroup `pids.max`, `kernel.threads-max`, `vm.max_map_count`), or \
-             run this many threads on the green or hybrid model"
-        ),
+        format!("{refused}, or run this many threads on the green or hybrid model"),
     )
 }
 
@@ -112,8 +100,8 @@ impl Runtime for Kernel {
             home: self.share(),
         };
         match stack_size {
-            Some(size) => start_alone(job, size),
-            None => self.pool.submit(job).map_err(|(_, refused)| refused),
+            Some(size) => launch(NAME, Some(size), job, live_alone),
+            None => self.pool.submit(job),
         }
         .map_err(explain)
     }

@@ -21,11 +21,11 @@
 //! only its closure), [`Live`] (the right to run a started one), [`Owner`] and [`Owned`]
 //! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
 //! other OS threads), [`Runs`] and [`Domain`] (the threads of one `run`), [`os`] (how a kernel
-//! thread waits), [`Pool`] and [`offload`](fn@offload) (blocking calls), [`Idlers`] and
-//! [`is_alone`] (who has nothing to do), [`overflow`] (the report of a stack overflow), [`Meter`]
-//! and [`Metering`] (how deep stacks get).
+//! thread waits), [`launch`](fn@launch) (OS threads, while there is room), [`Pool`] and
+//! [`offload`](fn@offload) (blocking calls), [`Idlers`] and [`is_alone`] (who has nothing to do),
+//! [`overflow`] (the report of a stack overflow), [`Meter`] and [`Metering`] (how deep stacks get).
 //!
-//! It starts no OS thread but those of its pools. It prints nothing and never ends the process,
+//! It starts no OS thread but those of its pools, and those that a runtime asks for. It prints nothing and never ends the process,
 //! but at a stack overflow.
 
 // A model uses a part of the crate.
@@ -48,6 +48,8 @@ mod current;
 mod domain;
 mod idlers;
 mod inbox;
+#[cfg(not(trefoil_loom))]
+mod launch;
 mod model;
 #[cfg(not(trefoil_loom))]
 mod no_unwind;
@@ -81,6 +83,8 @@ mod source {
     pub use interest::Interest;
     pub use readiness::{Poller, Readiness};
 }
+#[cfg(not(trefoil_loom))]
+mod spare;
 #[cfg(not(trefoil_loom))]
 mod spin;
 #[cfg(trefoil_loom)]
@@ -116,6 +120,7 @@ mod real {
     pub use crate::contract::{Companions, Runtime};
     pub use crate::current::{in_runtime, model, park_fiber, runtime, yield_fiber};
     pub use crate::domain::Domain;
+    pub use crate::launch::launch;
     pub use crate::offload::offload;
     pub use crate::owner::{Held, Owned, Owner};
     pub use crate::pool::{Limits, Pool};

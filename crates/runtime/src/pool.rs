@@ -6,6 +6,7 @@
 //! * a thread that is about to wait adds one;
 //! * who takes one away has reserved a thread, and sends it a job;
 //! * a job for which no thread waits, at the limit, is owed: one is taken away below zero;
+//! * where there is no room for another OS thread, one that waits is let go, in the same way;
 //! * a thread that has waited long enough takes one away, and ends. If it cannot, a job is
 //!   on its way to it.
 //!
@@ -21,8 +22,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use crate::idlers::Idlers;
-use crate::os::Room;
+use crate::launch::launch;
 use crate::overflow::Watch;
+use crate::spare::{self, Spare};
 
 /// A pool of OS threads that run jobs.
 #[derive(Debug)]
@@ -62,20 +64,21 @@ impl<J: Send + 'static> Pool<J> {
     #[must_use]
     pub fn new(name: &'static str, limits: Limits, run: fn(J)) -> Pool<J> {
         let (sender, receiver) = crossbeam_channel::unbounded();
-        Pool {
-            shared: Arc::new(Shared {
-                name,
-                limits,
-                run,
-                closed: AtomicBool::new(false),
-                sender,
-                receiver,
-                idle: Idlers::listed(),
-                threads: AtomicUsize::new(0),
-                leaving: Mutex::new(()),
-                looking: AtomicUsize::new(0),
-            }),
-        }
+        let shared = Arc::new(Shared {
+            name,
+            limits,
+            run,
+            closed: AtomicBool::new(false),
+            sender,
+            receiver,
+            idle: Idlers::listed(),
+            threads: AtomicUsize::new(0),
+            leaving: Mutex::new(()),
+            looking: AtomicUsize::new(0),
+        });
+        let weak = Arc::downgrade(&shared);
+        spare::enlist(weak);
+        Pool { shared }
     }
 
     /// How many threads there are.
@@ -85,12 +88,13 @@ impl<J: Send + 'static> Pool<J> {
     }
 
     /// Has a job run: by an idle thread, else by a new one, else (at the limit) by the first
-    /// that has finished. Does not block.
+    /// that has finished. Does not wait for a job to end; for how long it takes to start a thread,
+    /// see [`launch`](crate::launch()).
     ///
     /// # Errors
     ///
-    /// There is no idle thread and the operating system refuses a new one: the job is given
-    /// back.
+    /// There is no idle thread, and no room for a new one ([`launch`](crate::launch())): the job is
+    /// given back.
     pub fn submit(&self, job: J) -> Result<(), (J, io::Error)> {
         let shared = &self.shared;
         if shared.idle.take() {
@@ -116,9 +120,7 @@ impl<J> Drop for Pool<J> {
     fn drop(&mut self) {
         // SeqCst, with `Shared::next`.
         self.shared.closed.store(true, Ordering::SeqCst);
-        while self.shared.idle.take() {
-            self.shared.send(None);
-        }
+        while self.shared.let_one_go() {}
     }
 }
 
@@ -129,8 +131,23 @@ impl<J> Shared<J> {
         let _ = self.sender.send(job);
     }
 
+    /// Ends a thread that waits, if there is one.
+    fn let_one_go(&self) -> bool {
+        let one_waits = self.idle.take();
+        if one_waits {
+            self.send(None);
+        }
+        one_waits
+    }
+
     fn no_one_leaves(&self) -> MutexGuard<'_, ()> {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<J: Send> Spare for Shared<J> {
+    fn let_one_go(&self) -> bool {
+        self.let_one_go()
     }
 }
 
@@ -145,45 +162,20 @@ impl<J: Send + 'static> Shared<J> {
     }
 
     fn spawn(shared: &Arc<Shared<J>>, job: J) -> Result<(), (J, io::Error)> {
-        let room = match Room::claim(shared.limits.stack_size) {
-            Ok(room) => room,
-            Err(refused) => {
+        let load = (Arc::clone(shared), job);
+        launch(shared.name, shared.limits.stack_size, load, Shared::begin).map_err(
+            |((_, job), refused)| {
                 shared.threads.fetch_sub(1, Ordering::Relaxed);
-                return Err((job, refused));
-            }
-        };
-        let own = Arc::clone(shared);
-        // The job is handed over by a cell, so that it comes back when the spawn fails.
-        let parcel = Arc::new(std::sync::Mutex::new(Some(job)));
-        let first = Arc::clone(&parcel);
-        let take = |parcel: &std::sync::Mutex<Option<J>>| {
-            parcel
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .take()
-        };
-        let mut builder = std::thread::Builder::new().name(shared.name.to_owned());
-        if let Some(size) = shared.limits.stack_size {
-            builder = builder.stack_size(size);
-        }
-        let spawned = builder.spawn(move || {
-            let _watch = Watch::kernel_threads();
-            if let Some(job) = take(&first) {
-                (own.run)(job);
-            }
-            own.serve();
-            drop(room);
-        });
-        match spawned {
-            Ok(_) => Ok(()),
-            Err(refused) => {
-                shared.threads.fetch_sub(1, Ordering::Relaxed);
-                match take(&parcel) {
-                    Some(job) => Err((job, refused)),
-                    None => Ok(()),
-                }
-            }
-        }
+                (job, refused)
+            },
+        )
+    }
+
+    /// The life of a thread.
+    fn begin((own, job): (Arc<Shared<J>>, J)) {
+        let _watch = Watch::kernel_threads();
+        (own.run)(job);
+        own.serve();
     }
 
     /// The life of a thread after its first job.
@@ -230,8 +222,8 @@ impl<J: Send + 'static> Shared<J> {
     fn end(&self) {
         // A thread that came late may have taken what was sent to one that waits. So
         // whoever ends a closed pool ends the next one too.
-        if self.closed.load(Ordering::SeqCst) && self.idle.take() {
-            self.send(None);
+        if self.closed.load(Ordering::SeqCst) {
+            self.let_one_go();
         }
         self.threads.fetch_sub(1, Ordering::Relaxed);
     }

@@ -178,8 +178,9 @@ impl Builder {
     /// [`Error::UnknownModel`], [`Error::ModelNotCompiledIn`] and [`Error::NoModel`]: there is no
     /// such model. [`Error::Workers`]: 0 workers or more than 1024. [`Error::Io`]: a stack size of
     /// 0 or above 1 GiB; another environment variable of Trefoil holds what it cannot
-    /// (`docs/environment.md` lists them); or what the operating system says when it refuses an OS
-    /// thread, or descriptors for a poller (each hybrid worker needs three).
+    /// (`docs/environment.md` lists them); of the kind `OutOfMemory`, no room for so many workers; or
+    /// what the operating system says when it refuses descriptors for a poller (each hybrid worker
+    /// needs three).
     pub fn build(self) -> Result<Runtime, Error> {
         self.check()?;
         let model = selection::select(self.model)?;

@@ -1,12 +1,15 @@
-//! How a kernel thread waits: on its state word as a futex, or for a descriptor.
+//! How a kernel thread waits: on its state word as a futex, or for a descriptor. And whether there
+//! is room for one.
 //!
 //! The kernel runtime's threads wait like this, and so does a plain `std::thread` that uses
 //! our objects: it has `Foreign` for a runtime.
 
 mod edges;
 mod futex;
+mod kept;
 mod poll;
-mod room;
+pub(crate) mod room;
+mod space;
 
 use std::io;
 use std::sync::OnceLock;
@@ -24,7 +27,6 @@ use crate::wait::{Outcome, Wait};
 
 pub(crate) use poll::interrupt;
 pub use poll::wait_ready;
-pub use room::Room;
 
 /// Parks the calling kernel thread; see [`Runtime::park`].
 pub fn park(until: Option<Instant>) {
