@@ -3,7 +3,7 @@
 // Without any feature the enum has no variant, and nobody uses what is given to it.
 #![cfg_attr(
     not(any(feature = "kernel", feature = "green", feature = "hybrid")),
-    allow(unused_variables, dead_code)
+    allow(unused_imports, unused_variables, dead_code)
 )]
 
 use trefoil_runtime::{Metering, Model, StackUsage, ThreadInfo};
