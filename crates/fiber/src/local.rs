@@ -205,6 +205,10 @@ impl LocalStacks {
         if self.stacks.is_empty() {
             self.pool
                 .get_some(class, self.bound / 2, &mut self.stacks)?;
+            // The one that the pool gave first is the next. Were each batch turned round instead,
+            // neighbours would drift apart with every round of a program that takes all of its
+            // stacks and puts them back.
+            self.stacks.reverse();
         }
         Ok(self.stacks.pop().expect("at least one stack was fetched"))
     }
