@@ -20,7 +20,12 @@
 //! `sleepers`, and its inbox "asleep", and rouses it; or it sees somebody who searches or
 //! watches. Who searches ends by finding something, and then [passes on](Idle::work_found)
 //! the search, or by going to sleep, which includes another look. A watcher looks when its
-//! time is over. If it is woken for work of its own, another sleeper is to watch.
+//! time is over.
+//!
+//! *Owing a look:* who is taken out of the list to be roused, and a watcher that is awake, have
+//! others rely on them, and so has who ends a search. They owe a look until they search, or have
+//! looked a last time before they sleep. If they find something to run before that, messages of
+//! their own for instance, they [pass it on](Idle::pass_on) first: that may run for ever.
 //!
 //! *Placing* a thread with a worker that rests, which leaves it to that worker: (1) put it into
 //! its queue; (2) fence; (3) rouse the worker, if it sleeps; if it [rests](Resting) no more, the
@@ -30,7 +35,7 @@
 //!
 //! An alarm is a timer in the kernel that ends a worker's sleep. It is set where waking the
 //! worker would cost more, and for nothing if the lone thread starts at once, as it does when its
-//! spawner joins it. When all sleep it is taken back, and nobody watches.
+//! spawner joins it. When all sleep it is taken back; who sleeps with a timeout wakes once more.
 //!
 //! A worker never sleeps while its own queues hold something, so all this is about work
 //! being done in parallel; that it is done at all needs it only for the injector.
@@ -45,6 +50,7 @@ use trefoil_runtime::Spin;
 
 #[derive(Debug)]
 pub(crate) struct Idle {
+    /// How many there were at first.
     workers: usize,
     sleepers: Spin<Sleepers>,
     sleeping: AtomicUsize,
@@ -64,6 +70,8 @@ pub(crate) trait Alarms {
 #[derive(Debug)]
 struct Sleepers {
     list: Vec<usize>,
+    /// How many workers there are, asleep or not.
+    workers: usize,
     watcher: Option<Watcher>,
 }
 
@@ -95,6 +103,7 @@ impl Idle {
             workers,
             sleepers: Spin::new(Sleepers {
                 list: Vec::with_capacity(workers),
+                workers,
                 watcher: None,
             }),
             sleeping: AtomicUsize::new(0),
@@ -201,10 +210,21 @@ impl Idle {
         alarms: &impl Alarms,
     ) -> Option<usize> {
         self.end_search(search);
-        // Whoever added work and left it to our search has written before it looked; we
-        // have written that we search no more, and look now.
+        self.pass_on(more, alarms)
+    }
+
+    /// The worker is going to run something, and others rely on its looking around. If there is
+    /// `more`, somebody else is to look, and if not, to watch: which worker must be roused.
+    pub(crate) fn pass_on(
+        &self,
+        more: impl FnOnce() -> bool,
+        alarms: &impl Alarms,
+    ) -> Option<usize> {
+        // Whoever added work and left it to us has written before it looked. We have written
+        // that we search, watch, or can be picked no more, and look now.
         fence(Ordering::SeqCst);
-        if self.sleeping.load(Ordering::Relaxed) == 0 {
+        if self.sleeping.load(Ordering::Relaxed) == 0 || self.searching.load(Ordering::Relaxed) != 0
+        {
             None
         } else if more() {
             self.pick()
@@ -215,7 +235,8 @@ impl Idle {
         }
     }
 
-    /// The search has found nothing. The worker goes on to sleep, which includes a last look.
+    /// The search has found nothing. The worker owes a look, and goes on to sleep, which includes
+    /// the last one.
     pub(crate) fn end_search(&self, Search(()): Search) {
         self.searching.store(0, Ordering::Relaxed);
     }
@@ -224,7 +245,7 @@ impl Idle {
     pub(crate) fn announce(&self, worker: usize, alarms: &impl Alarms) -> Announced {
         let mut sleepers = self.sleepers.lock();
         sleepers.list.push(worker);
-        let all_sleep = sleepers.list.len() == self.workers;
+        let all_sleep = sleepers.list.len() == sleepers.workers;
         let watches = !all_sleep && sleepers.watcher.is_none();
         if watches {
             // Somebody must watch those that are awake.
@@ -251,29 +272,25 @@ impl Idle {
         self.watching.load(Ordering::Relaxed) != 0
     }
 
-    /// The worker is awake, for whatever reason. If it was the watcher and is `busy` now,
-    /// another is to watch: which worker must be roused.
-    pub(crate) fn awake(
-        &self,
-        announced: Announced,
-        busy: bool,
-        alarms: &impl Alarms,
-    ) -> Option<usize> {
+    /// The worker is awake, for whatever reason. `true`: it owes a look.
+    #[must_use]
+    pub(crate) fn awake(&self, announced: Announced, alarms: &impl Alarms) -> bool {
         let mut sleepers = self.sleepers.lock();
-        sleepers.remove(announced.worker);
+        let picked = !sleepers.remove(announced.worker);
         let watched = sleepers.watcher.is_some_and(|watcher| {
             matches!(watcher, Watcher::Timeout(worker) | Watcher::Alarm(worker) if worker == announced.worker)
         });
-        let mut roused = None;
         if watched {
             sleepers.clear_alarm(alarms);
             sleepers.watcher = None;
-            if busy {
-                roused = sleepers.appoint(alarms);
-            }
         }
         self.count(&sleepers);
-        roused
+        picked || watched
+    }
+
+    /// The worker ends: it will not sleep again.
+    pub(crate) fn leave(&self) {
+        self.sleepers.lock().workers -= 1;
     }
 }
 
@@ -377,7 +394,7 @@ mod tests {
         assert!(one.watches, "worker 0 is awake");
         assert_eq!(idle.work_added(1, &clock), None);
         assert_eq!(idle.work_added(2, &clock), Some(1));
-        assert_eq!(idle.awake(one, false, &clock), None);
+        let _ = idle.awake(one, &clock);
         assert_eq!(idle.work_added(2, &clock), None);
         assert!(clock.0.take().is_empty(), "no alarm was wanted");
     }
@@ -388,41 +405,65 @@ mod tests {
         let one = idle.announce(1, &clock);
         let zero = idle.announce(0, &clock);
         assert!(one.watches && !zero.watches);
-        assert_eq!(idle.awake(one, false, &clock), None);
+        let _ = idle.awake(one, &clock);
         let one = idle.announce(1, &clock);
         assert!(!one.watches, "all sleep");
-        assert_eq!(idle.awake(zero, false, &clock), None);
+        let _ = idle.awake(zero, &clock);
         assert_eq!(idle.work_added(1, &clock), None);
         assert_eq!(*clock.0.borrow(), [1]);
         assert_eq!(idle.work_added(1, &clock), None, "it watches already");
         assert_eq!(*clock.0.borrow(), [1], "once");
         let zero = idle.announce(0, &clock);
         assert!(!zero.watches && clock.0.take().is_empty(), "all sleep");
-        assert_eq!(idle.awake(zero, false, &clock), None);
-        assert_eq!(idle.awake(one, false, &clock), None);
+        let _ = idle.awake(zero, &clock);
+        let _ = idle.awake(one, &clock);
     }
 
     #[test]
     fn without_an_alarm_the_sleeper_is_roused() {
         let idle = Idle::new(2);
         let (one, zero) = (idle.announce(1, &NoAlarms), idle.announce(0, &NoAlarms));
-        assert_eq!(idle.awake(one, false, &NoAlarms), None);
+        let _ = idle.awake(one, &NoAlarms);
         let one = idle.announce(1, &NoAlarms);
-        assert_eq!(idle.awake(zero, false, &NoAlarms), None);
+        let _ = idle.awake(zero, &NoAlarms);
         assert_eq!(idle.work_added(1, &NoAlarms), Some(1));
-        assert_eq!(idle.awake(one, false, &NoAlarms), None);
+        let _ = idle.awake(one, &NoAlarms);
     }
 
     #[test]
-    fn a_watcher_that_is_busy_has_another_watch() {
+    fn a_watcher_with_something_to_run_has_another_watch() {
         let (idle, clock) = (Idle::new(3), Clock::default());
         let two = idle.announce(2, &clock);
         let one = idle.announce(1, &clock);
         assert!(two.watches && !one.watches);
-        assert_eq!(idle.awake(two, true, &clock), None);
+        assert!(idle.awake(two, &clock), "it watched");
+        assert_eq!(idle.pass_on(|| false, &clock), None);
         assert_eq!(*clock.0.borrow(), [1]);
-        assert_eq!(idle.awake(one, false, &clock), None);
+        let _ = idle.awake(one, &clock);
         assert!(clock.0.take().is_empty(), "who is awake needs no alarm");
+    }
+
+    #[test]
+    fn who_was_picked_owes_a_look_and_who_woke_by_itself_does_not() {
+        let (idle, clock) = (Idle::new(3), Clock::default());
+        let two = idle.announce(2, &clock);
+        let one = idle.announce(1, &clock);
+        let zero = idle.announce(0, &clock);
+        assert!(!idle.awake(zero, &clock), "by itself");
+        assert_eq!(idle.work_injected(), Some(1));
+        assert!(idle.awake(one, &clock), "picked");
+        assert_eq!(idle.pass_on(|| true, &clock), Some(2));
+        assert!(idle.awake(two, &clock), "picked");
+    }
+
+    #[test]
+    fn the_last_of_those_that_are_left_does_not_watch() {
+        let (idle, clock) = (Idle::new(2), Clock::default());
+        let one = idle.announce(1, &clock);
+        assert!(one.watches);
+        let _ = idle.awake(one, &clock);
+        idle.leave();
+        assert!(!idle.announce(1, &clock).watches, "there is nobody else");
     }
 
     #[test]
@@ -433,7 +474,7 @@ mod tests {
         assert!(idle.search().is_none());
         assert_eq!(idle.work_added(5, &clock), None, "left to the search");
         assert_eq!(idle.work_found(search, || true, &clock), Some(2));
-        assert_eq!(idle.awake(announced, false, &clock), None);
+        let _ = idle.awake(announced, &clock);
         let search = idle.search().unwrap();
         assert_eq!(
             idle.work_found(search, || true, &clock),
@@ -449,7 +490,7 @@ mod tests {
         assert!(!announced.watches);
         assert_eq!(idle.work_added(7, &NoAlarms), None);
         assert_eq!(idle.work_injected(), Some(0));
-        assert_eq!(idle.awake(announced, false, &NoAlarms), None);
+        let _ = idle.awake(announced, &NoAlarms);
     }
 
     #[test]
@@ -463,15 +504,15 @@ mod tests {
         );
         let one = idle.announce(1, &clock);
         assert_eq!(idle.work_placed(1, &resting, &clock), Some(1));
-        assert_eq!(idle.awake(one, true, &clock), None);
+        assert!(idle.awake(one, &clock), "it was picked");
         assert!(resting.end() && !resting.end());
         assert_eq!(idle.work_placed(1, &resting, &clock), None, "nobody sleeps");
         let two = idle.announce(2, &clock);
         let zero = idle.announce(0, &clock);
-        assert_eq!(idle.awake(two, false, &clock), None);
+        let _ = idle.awake(two, &clock);
         assert_eq!(idle.work_placed(1, &resting, &clock), None);
         assert_eq!(*clock.0.borrow(), [0], "it is for all: one is to look");
-        assert_eq!(idle.awake(zero, false, &clock), None);
+        let _ = idle.awake(zero, &clock);
     }
 }
 
@@ -555,7 +596,7 @@ mod loom_models {
             let work = self.waiting();
             if picked || work > 1 || work == 1 && !self.idle.is_watched() {
                 self.asleep.store(0, Ordering::Relaxed);
-                let _ = self.idle.awake(announced, false, &self.alarm);
+                let _ = self.idle.awake(announced, &self.alarm);
                 return false;
             }
             !announced.watches
@@ -611,7 +652,7 @@ mod loom_models {
             let spawner = thread::spawn(move || {
                 // Worker 0 was asleep too, until now: worker 1 finds it so, or awake.
                 let zero = other.idle.announce(0, &other.alarm);
-                let _ = other.idle.awake(zero, false, &other.alarm);
+                let _ = other.idle.awake(zero, &other.alarm);
                 other.add(1);
             });
             let without_timeout = model.rest();
@@ -628,12 +669,12 @@ mod loom_models {
             let other = Arc::clone(&model);
             let spawner = thread::spawn(move || {
                 let zero = other.idle.announce(0, &other.alarm);
-                let _ = other.idle.awake(zero, false, &other.alarm);
+                let _ = other.idle.awake(zero, &other.alarm);
                 other.add(1);
                 // It starts the thread itself, sleeps, and comes back with another.
                 other.work.store(0, Ordering::Relaxed);
                 let zero = other.idle.announce(0, &other.alarm);
-                let _ = other.idle.awake(zero, false, &other.alarm);
+                let _ = other.idle.awake(zero, &other.alarm);
                 other.add(1);
             });
             let without_timeout = model.rest();
@@ -659,7 +700,7 @@ mod loom_models {
             let without_timeout = {
                 let zero = model.idle.announce(0, &model.alarm);
                 let sleeps = model.rest();
-                let _ = model.idle.awake(zero, false, &model.alarm);
+                let _ = model.idle.awake(zero, &model.alarm);
                 sleeps
             };
             assert!(busy.resting.end());
@@ -668,6 +709,35 @@ mod loom_models {
             }
             placing.join().unwrap();
             assert!(!sleeps_over_work(&model, without_timeout));
+        });
+    }
+
+    /// Worker 1 is woken by a message of its own while somebody picks it for injected work. It runs
+    /// what the message is for, for ever: worker 2 must be roused, by the one or by the other.
+    #[test]
+    fn work_is_not_left_to_who_was_picked_with_a_message_of_its_own() {
+        loom::model(|| {
+            let idle = Arc::new(Idle::new(3));
+            let work = Arc::new(AtomicUsize::new(0));
+            let alarm = Arc::new(Alarm(AtomicBool::new(false)));
+            let two = idle.announce(2, &*alarm);
+            let one = idle.announce(1, &*alarm);
+            let injector = {
+                let (idle, work) = (Arc::clone(&idle), Arc::clone(&work));
+                thread::spawn(move || {
+                    work.store(1, Ordering::Relaxed);
+                    idle.work_injected()
+                })
+            };
+            let more = || work.load(Ordering::Relaxed) != 0;
+            let passed_on = if idle.awake(one, &*alarm) {
+                idle.pass_on(more, &*alarm)
+            } else {
+                None
+            };
+            let picked = injector.join().unwrap();
+            assert!(passed_on == Some(2) || picked == Some(2));
+            let _ = idle.awake(two, &*alarm);
         });
     }
 
@@ -697,7 +767,7 @@ mod loom_models {
                 [2],
                 "the sleeper is roused, once"
             );
-            let _ = idle.awake(sleeper, false, &*alarm);
+            let _ = idle.awake(sleeper, &*alarm);
         });
     }
 }

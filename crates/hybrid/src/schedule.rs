@@ -37,8 +37,12 @@ pub(crate) struct Schedule<'a> {
     turns: Cell<u32>,
     /// Where the next threads of a burst go, if not here.
     away: Cell<Option<Run>>,
+    /// Others rely on a look of this worker.
+    owes_a_look: Cell<bool>,
     /// Kept from search to search, for its memory.
     suspects: Suspects,
+    /// The same from one look outside to the next.
+    old_suspects: Suspects,
     /// The runtime closes, and threads that have started here do not end.
     stranded: bool,
 }
@@ -53,7 +57,9 @@ impl<'a> Schedule<'a> {
             effort: Effort::new(),
             turns: Cell::new(0),
             away: Cell::new(None),
+            owes_a_look: Cell::new(false),
             suspects: Suspects::new(hybrid.shared.seats.len()),
+            old_suspects: Suspects::new(hybrid.shared.seats.len()),
             stranded: false,
         }
     }
@@ -68,6 +74,7 @@ impl<'a> Schedule<'a> {
             self.seat.resting.begin();
             if shared.is_closing() {
                 if self.own.worker.started() == 0 {
+                    shared.idle.leave();
                     return;
                 }
                 if !std::mem::replace(&mut self.stranded, true) {
@@ -79,7 +86,10 @@ impl<'a> Schedule<'a> {
                     // Before it runs, perhaps for long: what is placed with a worker that rests
                     // is left to it by all others.
                     self.rests_no_more();
+                    self.pay_the_look();
                     self.start(thread);
+                    // Where there is always more to be found, no other look comes.
+                    self.look_outside();
                 }
                 None if self.own.worker.has_mail() => {}
                 None => self.rest(),
@@ -101,7 +111,10 @@ impl<'a> Schedule<'a> {
         if started < IMBALANCE {
             return self.start(thread);
         }
-        let run = self.away.take();
+        let run = self.away.take().filter(|run| {
+            let seat = &self.hybrid.shared.seats[run.worker];
+            seat.resting.is_set()
+        });
         match run.or_else(|| self.hybrid.shared.emptier(started)) {
             None => self.start(thread),
             Some(run) => self.send_away(thread, run),
@@ -139,7 +152,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Runs threads, started and new ones by turns, until there is none.
-    fn run_all(&self) -> bool {
+    fn run_all(&mut self) -> bool {
         let mut ran = false;
         while self.round() {
             ran = true;
@@ -163,19 +176,54 @@ impl<'a> Schedule<'a> {
             Ordering::Relaxed,
         );
         own.worker.read_inbox(own.owner());
+        if self.owes_a_look.get() && self.has_something() {
+            self.pay_the_look();
+        }
         let resumed = own
             .worker
             .run_next(own.owner(), || Arc::clone(self.hybrid) as _);
         self.start_next() || resumed
     }
 
-    fn look_outside(&self) {
+    /// Whether the next round has something to run.
+    fn has_something(&self) -> bool {
+        self.own.worker.ready() != 0 || !self.own.deque.is_empty() || !self.seat.placed.is_empty()
+    }
+
+    /// Has somebody else look around, if others rely on this worker's doing it. It is going to run
+    /// something, perhaps for long.
+    fn pay_the_look(&self) {
+        if self.owes_a_look.replace(false) {
+            let shared = &self.hybrid.shared;
+            shared.rouse(shared.idle.pass_on(|| shared.has_work(), &**shared));
+        }
+    }
+
+    fn look_outside(&mut self) {
         let worker = &self.own.worker;
         worker.look_outside(self.own.owner());
         self.tell_load(worker.started());
-        if let Some(thread) = self.arrived() {
+        if let Some(thread) = self.arrived().or_else(|| self.rescue()) {
             self.start(thread);
         }
+    }
+
+    /// A thread that waits behind one which has computed since the last look. A worker that always
+    /// has something to run does not search, and may be the only one that could take it.
+    fn rescue(&mut self) -> Option<NewThread> {
+        let seats = &self.hybrid.shared.seats;
+        let mut seats = seats.iter().enumerate();
+        seats.find_map(|(worker, seat)| {
+            if !seat.offers() {
+                self.old_suspects.forget_one(worker);
+                return None;
+            }
+            let rounds = seat.rounds.load(Ordering::Relaxed);
+            let computes = self
+                .old_suspects
+                .stands_still(worker, rounds, LONG_STANDSTILL);
+            computes.then(|| seat.steal_one()).flatten()
+        })
     }
 
     /// Starts a thread that was spawned here, or placed. `false`: there was none.
@@ -223,6 +271,7 @@ impl<'a> Schedule<'a> {
         } else {
             shared.idle.end_search(search);
         }
+        self.owes_a_look.set(!paid);
         found
     }
 
@@ -287,17 +336,22 @@ impl<'a> Schedule<'a> {
         if idle {
             shared.idlers.add();
         }
+        let owes = &self.owes_a_look;
         let rested = self.own.worker.sleep(self.own.owner(), at_most, || {
             let picked = shared.idle.last_look(&announced);
             let news = shared.is_closing() && !self.stranded;
             let placed = !self.seat.placed.is_empty();
-            picked || news || placed || !shared.injector.is_empty() || self.others_wait()
+            let waits = !shared.injector.is_empty() || self.others_wait();
+            owes.set(waits);
+            picked || news || placed || waits
         });
         if idle {
             shared.idlers.owe();
         }
         let (watched, busy) = (announced.watches, self.own.worker.ready() != 0);
-        shared.rouse(shared.idle.awake(announced, busy, &**shared));
+        if shared.idle.awake(announced, &**shared) {
+            owes.set(true);
+        }
         self.watch = if watched && rested == Rested::Slept && !busy {
             LONGEST_WATCH.min(self.watch * 2)
         } else {
@@ -328,6 +382,10 @@ impl Suspects {
     /// A new search begins.
     fn forget(&mut self) {
         self.0.fill(None);
+    }
+
+    fn forget_one(&mut self, worker: usize) {
+        self.0[worker] = None;
     }
 
     fn stands_still(&mut self, worker: usize, rounds: u32, patience: Duration) -> bool {

@@ -208,8 +208,20 @@ impl Seat {
 
     /// Takes the oldest thread, and up to half of the others into `into`.
     pub(crate) fn steal(&self, into: &crossbeam_deque::Worker<NewThread>) -> Option<NewThread> {
+        self.steal_by(|stealer| stealer.steal_batch_and_pop(into))
+    }
+
+    /// Takes the oldest thread, and no more.
+    pub(crate) fn steal_one(&self) -> Option<NewThread> {
+        self.steal_by(Stealer::steal)
+    }
+
+    fn steal_by(
+        &self,
+        attempt: impl Fn(&Stealer<NewThread>) -> Steal<NewThread>,
+    ) -> Option<NewThread> {
         loop {
-            match self.stealer.steal_batch_and_pop(into) {
+            match attempt(&self.stealer) {
                 Steal::Success(thread) => return Some(thread),
                 Steal::Empty if self.offers_placed() => return self.placed.pop(),
                 Steal::Empty => return None,

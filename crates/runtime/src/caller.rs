@@ -15,7 +15,7 @@
 //! An OS thread that is started in a call is not known to be in it.
 #![forbid(unsafe_code)]
 
-use core::cell::Cell;
+use std::cell::RefCell;
 
 use crate::current;
 use crate::domain::DomainId;
@@ -29,7 +29,8 @@ pub(crate) struct Caller {
 }
 
 thread_local! {
-    static CALLER: Cell<Option<Caller>> = const { Cell::new(None) };
+    /// The last one is the one for whom the innermost call is made.
+    static CALLERS: RefCell<Vec<Caller>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Caller {
@@ -44,23 +45,54 @@ impl Caller {
     /// Makes its call on this OS thread, which no fiber may leave meanwhile. `call` does not
     /// unwind.
     pub(crate) fn make(self, call: impl FnOnce()) {
-        let outer = CALLER.replace(Some(self));
+        // Where thread-locals are gone already, nothing is noted.
+        let noted = CALLERS.try_with(|callers| callers.borrow_mut().push(self));
         call();
-        CALLER.set(outer);
+        if noted.is_ok() {
+            CALLERS.with_borrow_mut(Vec::pop);
+        }
     }
 }
 
 /// Whether the current thread is in a blocking call that it makes itself.
 pub(crate) fn is_current() -> bool {
-    CALLER
-        .get()
+    let innermost = CALLERS.try_with(|callers| callers.borrow().last().copied());
+    innermost
+        .ok()
+        .flatten()
         .is_some_and(|caller| caller.thread == current::id())
 }
 
-/// Whether this OS thread makes a blocking call for a thread that belongs to a `run` of this
-/// runtime.
+/// Whether this OS thread makes a blocking call, or one inside of another, for a thread that belongs
+/// to a `run` of this runtime.
 pub(crate) fn is_of_runtime(runtime: u64) -> bool {
-    CALLER
-        .get()
-        .is_some_and(|caller| caller.domain.runtime == runtime)
+    let is_of = |caller: &Caller| caller.domain.runtime == runtime;
+    CALLERS
+        .try_with(|callers| callers.borrow().iter().any(is_of))
+        .unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(runtime: u64) -> Caller {
+        let caller = Caller::current();
+        Caller {
+            domain: DomainId {
+                runtime,
+                ..caller.domain
+            },
+            ..caller
+        }
+    }
+
+    #[test]
+    fn a_call_inside_of_another_does_not_hide_it() {
+        of(7).make(|| {
+            of(8).make(|| assert!(is_of_runtime(7) && is_of_runtime(8)));
+            assert!(is_of_runtime(7) && !is_of_runtime(8));
+        });
+        assert!(!is_of_runtime(7));
+    }
 }

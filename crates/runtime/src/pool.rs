@@ -202,6 +202,27 @@ impl<J: Send + 'static> Shared<J> {
             // Somebody has reserved us at this moment: a job is on its way.
             None => self.receiver.recv().ok()?,
         };
+        job.or_else(|| self.leave_as_told())
+    }
+
+    /// Ends a thread that was told to, unless a job was left to those that were counted then: it takes
+    /// that first.
+    fn leave_as_told(&self) -> Option<J> {
+        let _leaving = self.no_one_leaves();
+        // Whoever finds the pool full has sent the job by now, or will find it less full.
+        let mut told = 0;
+        let job = loop {
+            match self.receiver.try_recv() {
+                Ok(Some(job)) => {
+                    told += 1;
+                    break Some(job);
+                }
+                Ok(None) => told += 1,
+                Err(_) => break None,
+            }
+        };
+        // As many are to end as before: those that wait, or this one when it has done the job.
+        (0..told).for_each(|_| self.send(None));
         if job.is_none() {
             self.end();
         }
@@ -289,6 +310,31 @@ mod tests {
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..500));
         assert!(pool.threads() <= 2);
+    }
+
+    /// The thread is told to end again and again, and a job comes at that moment.
+    #[test]
+    fn no_job_is_left_without_a_thread_when_threads_are_let_go() {
+        let pool = pool(1);
+        let shared = Arc::clone(&pool.shared);
+        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&over);
+        let teller = std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                shared.let_one_go();
+                std::hint::spin_loop();
+            }
+        });
+        let (sender, receiver) = mpsc::channel();
+        for number in 0..5_000 {
+            let sender = sender.clone();
+            pool.submit(Box::new(move || sender.send(number).unwrap()))
+                .unwrap_or_else(refused);
+            let done = receiver.recv_timeout(Duration::from_secs(20));
+            assert_eq!(done, Ok(number), "it has no thread");
+        }
+        over.store(true, Ordering::Relaxed);
+        teller.join().unwrap();
     }
 
     #[test]
