@@ -157,8 +157,8 @@ impl<'a> Schedule<'a> {
         while self.round() {
             ran = true;
             let turns = self.turns.get() + 1;
-            self.turns.set(turns % ROUND);
-            if turns == ROUND {
+            self.turns.set(turns);
+            if turns >= ROUND {
                 self.look_outside();
             }
         }
@@ -176,8 +176,8 @@ impl<'a> Schedule<'a> {
             Ordering::Relaxed,
         );
         own.worker.read_inbox(own.owner());
-        if self.owes_a_look.get() && self.has_something() {
-            self.pay_the_look();
+        if self.owes_a_look.get() {
+            self.pay_before_running();
         }
         let resumed = own
             .worker
@@ -185,9 +185,13 @@ impl<'a> Schedule<'a> {
         self.start_next() || resumed
     }
 
-    /// Whether the next round has something to run.
-    fn has_something(&self) -> bool {
-        self.own.worker.ready() != 0 || !self.own.deque.is_empty() || !self.seat.placed.is_empty()
+    /// Has somebody else look, if there is something to run.
+    #[cold]
+    fn pay_before_running(&self) {
+        let own = self.own;
+        if own.worker.ready() != 0 || !own.deque.is_empty() || !self.seat.placed.is_empty() {
+            self.pay_the_look();
+        }
     }
 
     /// Has somebody else look around, if others rely on this worker's doing it. It is going to run
@@ -200,6 +204,7 @@ impl<'a> Schedule<'a> {
     }
 
     fn look_outside(&mut self) {
+        self.turns.set(0);
         let worker = &self.own.worker;
         worker.look_outside(self.own.owner());
         self.tell_load(worker.started());

@@ -189,9 +189,6 @@ impl Worker {
     pub fn read_inbox(&self, owner: &Owner) {
         for mail in self.remote.inbox.take() {
             if let Some(thread) = owner.open(mail) {
-                // It has slept while another OS thread had the processor's attention; the queue asks
-                // for what is in it only where it is long.
-                thread.prefetch();
                 self.ready.push(thread);
             }
         }

@@ -15,7 +15,7 @@ use super::block::Stage;
 use super::handle::Mail;
 use super::header::Header;
 use super::join::Ending;
-use super::{Thread, fiber};
+use super::Thread;
 use crate::current;
 use crate::owner::Owner;
 use crate::registry;
@@ -45,12 +45,6 @@ impl Live {
 
     pub(crate) fn into_pointer(self) -> NonNull<Header> {
         mem::ManuallyDrop::new(self).header
-    }
-
-    /// Asks for the memory that its next turn begins with, which may be in nobody's cache.
-    #[inline]
-    pub fn prefetch(&self) {
-        fiber::prefetch_stack(self.header());
     }
 
     /// The thread's handle.
