@@ -11,11 +11,11 @@ use core::mem;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
+use super::Thread;
 use super::block::Stage;
 use super::handle::Mail;
 use super::header::Header;
 use super::join::Ending;
-use super::Thread;
 use crate::current;
 use crate::owner::Owner;
 use crate::registry;
