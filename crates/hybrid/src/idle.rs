@@ -126,9 +126,15 @@ impl Idle {
         {
             return None;
         }
+        self.summon(waiting, alarms)
+    }
+
+    /// Has a sleeper look around for so many threads: at once, or in a while for a lone one.
+    #[inline]
+    fn summon(&self, waiting: usize, alarms: &impl Alarms) -> Option<usize> {
         if waiting > 1 {
             self.pick()
-        } else if self.is_watched() {
+        } else if waiting == 0 || self.is_watched() {
             None
         } else {
             self.appoint(alarms)
@@ -201,23 +207,24 @@ impl Idle {
         free.then_some(Search(()))
     }
 
-    /// The search has found something. If there is `more`, somebody else is to go on, and if not,
-    /// to watch: which worker must be roused.
+    /// The search has found something. What is still `waiting` is somebody else's now: which worker must
+    /// be roused, if any.
     pub(crate) fn work_found(
         &self,
         search: Search,
-        more: impl FnOnce() -> bool,
+        waiting: impl FnOnce() -> usize,
         alarms: &impl Alarms,
     ) -> Option<usize> {
         self.end_search(search);
-        self.pass_on(more, alarms)
+        self.pass_on(waiting, alarms)
     }
 
-    /// The worker is going to run something, and others rely on its looking around. If there is
-    /// `more`, somebody else is to look, and if not, to watch: which worker must be roused.
+    /// The worker is going to run something, and others rely on its looking around. If so many threads
+    /// are `waiting`, somebody else is to look, or to watch over a lone one: which worker must be
+    /// roused, if any. What comes later is announced by who adds it.
     pub(crate) fn pass_on(
         &self,
-        more: impl FnOnce() -> bool,
+        waiting: impl FnOnce() -> usize,
         alarms: &impl Alarms,
     ) -> Option<usize> {
         // Whoever added work and left it to us has written before it looked. We have written
@@ -225,14 +232,9 @@ impl Idle {
         fence(Ordering::SeqCst);
         if self.sleeping.load(Ordering::Relaxed) == 0 || self.searching.load(Ordering::Relaxed) != 0
         {
-            None
-        } else if more() {
-            self.pick()
-        } else if self.is_watched() {
-            None
-        } else {
-            self.appoint(alarms)
+            return None;
         }
+        self.summon(waiting(), alarms)
     }
 
     /// The search has found nothing. The worker owes a look, and goes on to sleep, which includes
@@ -437,7 +439,9 @@ mod tests {
         let one = idle.announce(1, &clock);
         assert!(two.watches && !one.watches);
         assert!(idle.awake(two, &clock), "it watched");
-        assert_eq!(idle.pass_on(|| false, &clock), None);
+        assert_eq!(idle.pass_on(|| 0, &clock), None);
+        assert!(clock.0.borrow().is_empty(), "nothing waits");
+        assert_eq!(idle.pass_on(|| 1, &clock), None);
         assert_eq!(*clock.0.borrow(), [1]);
         let _ = idle.awake(one, &clock);
         assert!(clock.0.take().is_empty(), "who is awake needs no alarm");
@@ -452,7 +456,7 @@ mod tests {
         assert!(!idle.awake(zero, &clock), "by itself");
         assert_eq!(idle.work_injected(), Some(1));
         assert!(idle.awake(one, &clock), "picked");
-        assert_eq!(idle.pass_on(|| true, &clock), Some(2));
+        assert_eq!(idle.pass_on(|| 2, &clock), Some(2));
         assert!(idle.awake(two, &clock), "picked");
     }
 
@@ -473,14 +477,10 @@ mod tests {
         let search = idle.search().unwrap();
         assert!(idle.search().is_none());
         assert_eq!(idle.work_added(5, &clock), None, "left to the search");
-        assert_eq!(idle.work_found(search, || true, &clock), Some(2));
+        assert_eq!(idle.work_found(search, || 2, &clock), Some(2));
         let _ = idle.awake(announced, &clock);
         let search = idle.search().unwrap();
-        assert_eq!(
-            idle.work_found(search, || true, &clock),
-            None,
-            "nobody sleeps"
-        );
+        assert_eq!(idle.work_found(search, || 2, &clock), None, "nobody sleeps");
     }
 
     #[test]
@@ -729,9 +729,9 @@ mod loom_models {
                     idle.work_injected()
                 })
             };
-            let more = || work.load(Ordering::Relaxed) != 0;
+            let waiting = || 2 * work.load(Ordering::Relaxed);
             let passed_on = if idle.awake(one, &*alarm) {
-                idle.pass_on(more, &*alarm)
+                idle.pass_on(waiting, &*alarm)
             } else {
                 None
             };
@@ -759,8 +759,8 @@ mod loom_models {
                     idle.work_added(2, &*alarm)
                 })
             };
-            let more = || work.load(Ordering::Relaxed) != 0;
-            let passed_on = idle.work_found(search, more, &*alarm);
+            let waiting = || work.load(Ordering::Relaxed);
+            let passed_on = idle.work_found(search, waiting, &*alarm);
             let added = spawner.join().unwrap();
             assert_eq!(
                 [passed_on, added].into_iter().flatten().collect::<Vec<_>>(),

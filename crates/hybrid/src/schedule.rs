@@ -41,8 +41,9 @@ pub(crate) struct Schedule<'a> {
     owes_a_look: Cell<bool>,
     /// Kept from search to search, for its memory.
     suspects: Suspects,
-    /// The same from one look outside to the next.
+    /// The same from one rescue to the next.
     old_suspects: Suspects,
+    rescued: Instant,
     /// The runtime closes, and threads that have started here do not end.
     stranded: bool,
 }
@@ -60,6 +61,7 @@ impl<'a> Schedule<'a> {
             owes_a_look: Cell::new(false),
             suspects: Suspects::new(hybrid.shared.seats.len()),
             old_suspects: Suspects::new(hybrid.shared.seats.len()),
+            rescued: Instant::now(),
             stranded: false,
         }
     }
@@ -74,6 +76,7 @@ impl<'a> Schedule<'a> {
             self.seat.resting.begin();
             if shared.is_closing() {
                 if self.own.worker.started() == 0 {
+                    self.pay_the_look();
                     shared.idle.leave();
                     return;
                 }
@@ -199,7 +202,7 @@ impl<'a> Schedule<'a> {
     fn pay_the_look(&self) {
         if self.owes_a_look.replace(false) {
             let shared = &self.hybrid.shared;
-            shared.rouse(shared.idle.pass_on(|| shared.has_work(), &**shared));
+            shared.rouse(shared.idle.pass_on(|| shared.waiting(), &**shared));
         }
     }
 
@@ -208,7 +211,11 @@ impl<'a> Schedule<'a> {
         let worker = &self.own.worker;
         worker.look_outside(self.own.owner());
         self.tell_load(worker.started());
-        if let Some(thread) = self.arrived().or_else(|| self.rescue()) {
+        // One of each: neither has to wait until there are none of the others.
+        if let Some(thread) = self.arrived() {
+            self.start(thread);
+        }
+        if let Some(thread) = self.rescue() {
             self.start(thread);
         }
     }
@@ -216,6 +223,12 @@ impl<'a> Schedule<'a> {
     /// A thread that waits behind one which has computed since the last look. A worker that always
     /// has something to run does not search, and may be the only one that could take it.
     fn rescue(&mut self) -> Option<NewThread> {
+        let now = Instant::now();
+        if now - self.rescued < LONG_STANDSTILL {
+            // To look at the others costs them something too.
+            return None;
+        }
+        self.rescued = now;
         let seats = &self.hybrid.shared.seats;
         let mut seats = seats.iter().enumerate();
         seats.find_map(|(worker, seat)| {
@@ -271,7 +284,7 @@ impl<'a> Schedule<'a> {
             // What was left to this search is somebody else's now.
             let next = shared
                 .idle
-                .work_found(search, || shared.has_work(), &**shared);
+                .work_found(search, || shared.waiting(), &**shared);
             shared.rouse(next);
         } else {
             shared.idle.end_search(search);

@@ -125,9 +125,21 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether there is something that a worker without work could run.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.seats.iter().any(Seat::offers)
+    /// How many threads wait that a worker without work could run: of one worker the most, for a
+    /// lone one is left to it. Those from outside have no worker, and are many.
+    pub(crate) fn waiting(&self) -> usize {
+        if !self.injector.is_empty() {
+            return usize::MAX;
+        }
+        let of_one = |seat: &Seat| {
+            let placed = if seat.offers_placed() {
+                seat.placed.len()
+            } else {
+                0
+            };
+            seat.waiting() + placed
+        };
+        self.seats.iter().map(of_one).max().unwrap_or(0)
     }
 
     /// Adds a thread from outside. Gives it back if the workers are ending.

@@ -185,3 +185,39 @@ fn a_worker_that_lives_on_arrivals_looks_at_its_timers() {
         others.into_iter().for_each(|other| other.join().unwrap());
     });
 }
+
+/// Others outside call `run` all the time, and a thread computes until one that it has spawned has
+/// run: the other worker takes that one, however many arrive.
+#[test]
+fn a_worker_that_lives_on_arrivals_takes_what_waits_behind_another() {
+    ends("the spawned thread waits while others arrive", || {
+        let runtime = runtime(2);
+        let over = Arc::new(AtomicBool::new(false));
+        let others: Vec<_> = (0..4)
+            .map(|_| {
+                let (runtime, over) = (Arc::clone(&runtime), Arc::clone(&over));
+                std::thread::spawn(move || {
+                    while !over.load(Ordering::Acquire) {
+                        runtime.run(|| {
+                            let begin = Instant::now();
+                            while begin.elapsed() < Duration::from_micros(50) {
+                                spin_loop();
+                            }
+                        });
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            runtime.run(|| {
+                let ran = Arc::new(AtomicBool::new(false));
+                let sign = Arc::clone(&ran);
+                let spawned = thread::spawn(move || sign.store(true, Ordering::Release));
+                spin_until(&ran);
+                spawned.join().unwrap();
+            });
+        }
+        over.store(true, Ordering::Release);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
