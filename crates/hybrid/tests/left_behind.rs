@@ -193,7 +193,8 @@ fn a_worker_that_lives_on_arrivals_takes_what_waits_behind_another() {
     ends("the spawned thread waits while others arrive", || {
         let runtime = runtime(2);
         let over = Arc::new(AtomicBool::new(false));
-        let others: Vec<_> = (0..4)
+        // So many that one is always waiting.
+        let others: Vec<_> = (0..16)
             .map(|_| {
                 let (runtime, over) = (Arc::clone(&runtime), Arc::clone(&over));
                 std::thread::spawn(move || {
