@@ -222,7 +222,9 @@ fn check(model: Model) {
         Model::Green | Model::Hybrid => ROUNDS,
     };
     for at_once in [1, 50] {
-        let allocated = spawns(at_once);
+        // Of five times the least: a kernel thread that has ended may not wait for the next one yet, so
+        // that another is started, which allocates.
+        let allocated = (0..5).map(|_| spawns(at_once)).min().unwrap();
         assert!(
             (ROUNDS..=once + STRAY).contains(&allocated),
             "{model}: {ROUNDS} spawns, {at_once} at a time: {allocated} allocations"
