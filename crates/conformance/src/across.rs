@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::Reason;
-use trefoil_runtime::thread::{self, Builder};
+use trefoil_runtime::thread;
 use trefoil_sync::channel::{bounded, unbounded};
 use trefoil_sync::{Barrier, Condvar, Mutex};
 
 use crate::Subject;
 use crate::subject::run;
-use crate::witness::{Token, Witness, join_all, until, until_waiting};
+use crate::witness::{Spawns, Witness, join_all, until, until_waiting};
 
 /// Runs both at the same time, each on an OS thread of its own.
 fn both<A: Subject, B: Subject, T: Send + 'static, U: Send + 'static>(
@@ -43,19 +43,9 @@ pub fn a_blocking_call_runs_the_other<A: Subject, B: Subject>() {
 /// gets its value all the same.
 pub fn a_run_in_a_blocking_call_ends_by_itself<A: Subject, B: Subject>() {
     fn inside<A: Subject, B: Subject>() {
-        /// Dropped by the request to end, it leaves a thread that only a later request ends.
-        struct Spawns(Option<Token>);
-        impl Drop for Spawns {
-            fn drop(&mut self) {
-                let token = self.0.take();
-                drop(Builder::new().spawn(move || {
-                    let _token = token;
-                    thread::park();
-                }));
-            }
-        }
         let witness = Witness::new();
-        let spawns = Spawns(Some(witness.token()));
+        // Its thread is ended by the first request, and the one that it leaves by a later one only.
+        let spawns = Spawns::new(witness.token());
         let (begin, begun) = bounded::<()>(1);
         let (go, gate) = bounded::<()>(1);
         let opener = std::thread::spawn(move || {

@@ -15,7 +15,7 @@ use trefoil_sync::{Barrier, Condvar, Mutex, Semaphore};
 
 use crate::Subject;
 use crate::subject::{patient, run};
-use crate::witness::{Witness, find, refusal, sentence, until, until_waiting};
+use crate::witness::{Spawns, Witness, find, refusal, sentence, until, until_waiting};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -321,19 +321,8 @@ pub fn a_destructor_may_wait<S: Subject>() {
 
 /// A destructor may spawn while its thread is ended: the new thread is ended, too.
 pub fn a_destructor_may_spawn<S: Subject>() {
-    struct Spawns(Option<crate::witness::Token>);
-    impl Drop for Spawns {
-        fn drop(&mut self) {
-            let token = self.0.take();
-            // It may be refused; then the closure is dropped.
-            drop(Builder::new().spawn(move || {
-                let _token = token;
-                thread::park();
-            }));
-        }
-    }
     let witness = Witness::new();
-    let spawns = Spawns(Some(witness.token()));
+    let spawns = Spawns::new(witness.token());
     run::<S, _>(move || {
         let thread = thread::spawn(move || {
             let _spawns = spawns;

@@ -10,7 +10,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use trefoil_runtime::thread::JoinHandle;
+use trefoil_runtime::thread::{Builder, JoinHandle};
 use trefoil_runtime::{Reason, Thread, ThreadId, ThreadInfo, thread, threads};
 
 /// Counts how many of its [tokens](Witness::token) were dropped.
@@ -40,6 +40,27 @@ impl Drop for Token {
     fn drop(&mut self) {
         // Release: pairs with `dropped`.
         self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// When it is dropped, it spawns a thread that parks, and that drops the token in its end.
+#[derive(Debug)]
+pub(crate) struct Spawns(Option<Token>);
+
+impl Spawns {
+    pub(crate) fn new(token: Token) -> Spawns {
+        Spawns(Some(token))
+    }
+}
+
+impl Drop for Spawns {
+    fn drop(&mut self) {
+        let token = self.0.take();
+        // It may be refused; then the closure is dropped.
+        drop(Builder::new().spawn(move || {
+            let _token = token;
+            thread::park();
+        }));
     }
 }
 

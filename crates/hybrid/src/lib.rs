@@ -77,6 +77,7 @@ mod hybrid;
 mod idle;
 #[cfg(not(trefoil_loom))]
 mod injector;
+mod resting;
 #[cfg(not(trefoil_loom))]
 mod runtime;
 #[cfg(not(trefoil_loom))]

@@ -34,7 +34,7 @@ pub(crate) struct Schedule<'a> {
     effort: Effort,
     /// Since the last look outside: also where threads chat with those of another worker, so that
     /// each of them ends a spell of work, and no sleep comes in between.
-    turns: Cell<u32>,
+    turns: u32,
     /// Where the next threads of a burst go, if not here.
     away: Cell<Option<Run>>,
     /// Others rely on a look of this worker.
@@ -56,7 +56,7 @@ impl<'a> Schedule<'a> {
             seat: &hybrid.shared.seats[hybrid.seat],
             watch: FIRST_WATCH,
             effort: Effort::new(),
-            turns: Cell::new(0),
+            turns: 0,
             away: Cell::new(None),
             owes_a_look: Cell::new(false),
             suspects: Suspects::new(hybrid.shared.seats.len()),
@@ -159,9 +159,8 @@ impl<'a> Schedule<'a> {
         let mut ran = false;
         while self.round() {
             ran = true;
-            let turns = self.turns.get() + 1;
-            self.turns.set(turns);
-            if turns >= ROUND {
+            self.turns += 1;
+            if self.turns >= ROUND {
                 self.look_outside();
             }
         }
@@ -207,7 +206,7 @@ impl<'a> Schedule<'a> {
     }
 
     fn look_outside(&mut self) {
-        self.turns.set(0);
+        self.turns = 0;
         let worker = &self.own.worker;
         worker.look_outside(self.own.owner());
         self.tell_load(worker.started());
@@ -232,7 +231,7 @@ impl<'a> Schedule<'a> {
         let seats = &self.hybrid.shared.seats;
         let mut seats = seats.iter().enumerate();
         seats.find_map(|(worker, seat)| {
-            if !seat.offers() {
+            if seat.offered() == 0 {
                 self.old_suspects.forget_one(worker);
                 return None;
             }
@@ -320,7 +319,7 @@ impl<'a> Schedule<'a> {
         for victim in others {
             let seat = &seats[victim];
             let take = seat.waiting() > 1
-                || (seat.offers() && {
+                || (seat.offered() != 0 && {
                     let rounds = seat.rounds.load(Ordering::Relaxed);
                     let patience = self.patience(seat);
                     self.suspects.stands_still(victim, rounds, patience)

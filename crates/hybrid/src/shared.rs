@@ -9,8 +9,9 @@ use crossbeam_utils::CachePadded;
 use trefoil_runtime::{Companions, Idlers, NewThread, Owner};
 use trefoil_worker::{Remote, Stacks};
 
-use crate::idle::{Alarms, Idle, Resting};
+use crate::idle::{Alarms, Idle};
 use crate::injector::Injector;
+use crate::resting::Resting;
 
 /// A thread stays for life where it starts. So a worker that has so many more threads than one
 /// without work lets that one start the next.
@@ -131,15 +132,7 @@ impl Shared {
         if !self.injector.is_empty() {
             return usize::MAX;
         }
-        let of_one = |seat: &Seat| {
-            let placed = if seat.offers_placed() {
-                seat.placed.len()
-            } else {
-                0
-            };
-            seat.waiting() + placed
-        };
-        self.seats.iter().map(of_one).max().unwrap_or(0)
+        self.seats.iter().map(Seat::offered).max().unwrap_or(0)
     }
 
     /// Adds a thread from outside. Gives it back if the workers are ending.
@@ -213,9 +206,14 @@ impl Seat {
         !self.placed.is_empty() && !self.resting.is_set()
     }
 
-    /// Whether any thread waits that may be taken.
-    pub(crate) fn offers(&self) -> bool {
-        self.waiting() != 0 || self.offers_placed()
+    /// How many threads wait that may be taken.
+    pub(crate) fn offered(&self) -> usize {
+        let placed = if self.offers_placed() {
+            self.placed.len()
+        } else {
+            0
+        };
+        self.waiting() + placed
     }
 
     /// Takes the oldest thread, and up to half of the others into `into`.

@@ -1,16 +1,16 @@
 //! Threads on two workers that wake each other all the time: neither worker ever sleeps, and yet
 //! their timers and descriptors are looked at.
 
+mod support;
+
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use trefoil_runtime::thread::{self, Thread};
 
-/// Longer than any machine takes: only a hang reaches it.
-const HANG: Duration = Duration::from_secs(60);
+use support::ends;
 
 /// Wakes `other` and parks, by turns, until `over`.
 fn chat(other: &Thread, over: &AtomicBool) {
@@ -51,14 +51,10 @@ fn chat_until_a_sleeper_wakes() {
 
 #[test]
 fn threads_that_chat_across_workers_do_not_starve_timers() {
-    let (ended, end) = mpsc::channel();
-    std::thread::spawn(move || {
+    ends("the sleeper's worker never looks at its timers", || {
         let runtime = trefoil_hybrid::Builder::new().workers(2).build().unwrap();
         for _ in 0..20 {
             runtime.run(chat_until_a_sleeper_wakes);
         }
-        ended.send(()).unwrap();
     });
-    end.recv_timeout(HANG)
-        .expect("the sleeper's worker never looks at its timers");
 }

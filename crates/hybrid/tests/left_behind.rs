@@ -1,6 +1,8 @@
 //! No thread is left behind one that computes while another worker could start it, whoever was woken
 //! for what.
 
+mod support;
+
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,17 +13,7 @@ use std::time::{Duration, Instant};
 use trefoil_hybrid::{Builder, Runtime};
 use trefoil_runtime::thread;
 
-/// Longer than any machine takes: only a hang reaches it.
-const HANG: Duration = Duration::from_secs(60);
-
-fn ends(what: &str, body: impl FnOnce() + Send + 'static) {
-    let (ended, end) = mpsc::channel();
-    std::thread::spawn(move || {
-        body();
-        ended.send(()).unwrap();
-    });
-    end.recv_timeout(HANG).unwrap_or_else(|_| panic!("{what}"));
-}
+use support::ends;
 
 fn runtime(workers: usize) -> Arc<Runtime> {
     Arc::new(Builder::new().workers(workers).build().unwrap())
@@ -157,58 +149,61 @@ fn a_worker_that_is_never_idle_rescues_what_waits_behind_another() {
     });
 }
 
-/// One sleeps while others outside call `run` all the time.
+/// So many OS threads outside call `run` all the time, for a short computation each, until they are
+/// stopped.
+struct Arrivals {
+    over: Arc<AtomicBool>,
+    callers: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Arrivals {
+    fn begin(runtime: &Arc<Runtime>, callers: usize, each: Duration) -> Arrivals {
+        let over = Arc::new(AtomicBool::new(false));
+        let call = |_| {
+            let (runtime, over) = (Arc::clone(runtime), Arc::clone(&over));
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Acquire) {
+                    runtime.run(move || {
+                        let begin = Instant::now();
+                        while begin.elapsed() < each {
+                            spin_loop();
+                        }
+                    });
+                }
+            })
+        };
+        let callers = (0..callers).map(call).collect();
+        Arrivals { over, callers }
+    }
+
+    fn stop(self) {
+        self.over.store(true, Ordering::Release);
+        let callers = self.callers.into_iter();
+        callers.for_each(|caller| caller.join().unwrap());
+    }
+}
+
+/// One sleeps while others arrive.
 #[test]
 fn a_worker_that_lives_on_arrivals_looks_at_its_timers() {
     ends("the sleeper does not wake while others arrive", || {
         let runtime = runtime(1);
-        let woken = Arc::new(AtomicBool::new(false));
-        let others: Vec<_> = (0..4)
-            .map(|_| {
-                let (runtime, woken) = (Arc::clone(&runtime), Arc::clone(&woken));
-                std::thread::spawn(move || {
-                    while !woken.load(Ordering::Acquire) {
-                        runtime.run(|| {
-                            let begin = Instant::now();
-                            while begin.elapsed() < Duration::from_micros(200) {
-                                spin_loop();
-                            }
-                        });
-                    }
-                })
-            })
-            .collect();
+        let arrivals = Arrivals::begin(&runtime, 4, Duration::from_micros(200));
         for _ in 0..50 {
             runtime.run(|| thread::sleep(Duration::from_millis(1)));
         }
-        woken.store(true, Ordering::Release);
-        others.into_iter().for_each(|other| other.join().unwrap());
+        arrivals.stop();
     });
 }
 
-/// Others outside call `run` all the time, and a thread computes until one that it has spawned has
-/// run: the other worker takes that one, however many arrive.
+/// A thread computes until one that it has spawned has run: the other worker takes that one, however
+/// many arrive.
 #[test]
 fn a_worker_that_lives_on_arrivals_takes_what_waits_behind_another() {
     ends("the spawned thread waits while others arrive", || {
         let runtime = runtime(2);
-        let over = Arc::new(AtomicBool::new(false));
         // So many that one is always waiting.
-        let others: Vec<_> = (0..16)
-            .map(|_| {
-                let (runtime, over) = (Arc::clone(&runtime), Arc::clone(&over));
-                std::thread::spawn(move || {
-                    while !over.load(Ordering::Acquire) {
-                        runtime.run(|| {
-                            let begin = Instant::now();
-                            while begin.elapsed() < Duration::from_micros(50) {
-                                spin_loop();
-                            }
-                        });
-                    }
-                })
-            })
-            .collect();
+        let arrivals = Arrivals::begin(&runtime, 16, Duration::from_micros(50));
         for _ in 0..20 {
             runtime.run(|| {
                 let ran = Arc::new(AtomicBool::new(false));
@@ -218,7 +213,6 @@ fn a_worker_that_lives_on_arrivals_takes_what_waits_behind_another() {
                 spawned.join().unwrap();
             });
         }
-        over.store(true, Ordering::Release);
-        others.into_iter().for_each(|other| other.join().unwrap());
+        arrivals.stop();
     });
 }

@@ -1,15 +1,14 @@
 //! Where new threads are placed: never out of reach behind a thread that computes.
 
+mod support;
+
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use trefoil_runtime::thread;
 
-/// Longer than any machine takes: only a hang reaches it.
-const HANG: Duration = Duration::from_secs(60);
+use support::ends;
 
 /// More than make a worker look for one with fewer threads.
 const THREADS: usize = 40;
@@ -50,12 +49,11 @@ fn spawn_beside_one_that_computes() {
 
 #[test]
 fn no_thread_is_placed_behind_one_that_computes() {
-    let (ended, end) = mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = trefoil_hybrid::Builder::new().workers(2).build().unwrap();
-        runtime.run(spawn_beside_one_that_computes);
-        ended.send(()).unwrap();
-    });
-    end.recv_timeout(HANG)
-        .expect("threads were placed with a worker that computes, and wait there");
+    ends(
+        "threads were placed with a worker that computes, and wait there",
+        || {
+            let runtime = trefoil_hybrid::Builder::new().workers(2).build().unwrap();
+            runtime.run(spawn_beside_one_that_computes);
+        },
+    );
 }
