@@ -1,12 +1,14 @@
 //! A worker's own few stacks, over the pool of all.
 //!
-//! The last stack put is the next one got: its top is still in the cache. Only when the cache runs
-//! empty or full does it go to the pool, for half of what it holds. The same goes for reservations.
+//! The last stack put is the next one got: its top is still in the cache. Only when a compartment
+//! runs empty or full does it go to the pool, for half of what it holds. The same goes for
+//! reservations.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,13 +28,18 @@ const TOP: usize = 512;
 /// So many starts ahead it is asked for.
 const AHEAD: usize = 3;
 
-/// A cache of stacks of one size, for one worker, over an [`Arc`] of a [`StackPool`].
+/// Larger stacks are kept only if they are what most threads get: they are rare, and a few of them
+/// take much address space.
+const LARGEST_KEPT: usize = 1024 * 1024;
+
+/// A cache of stacks for one worker, over an [`Arc`] of a [`StackPool`].
 ///
-/// For the default size, [`get`](LocalStacks::get), [`put`](LocalStacks::put),
+/// It has a compartment for the default size, and one for each other size up to 1 MiB that has been
+/// asked for. There [`get`](LocalStacks::get), [`put`](LocalStacks::put),
 /// [`reserve`](LocalStacks::reserve) and [`unreserve`](LocalStacks::unreserve) use neither lock nor
-/// atomic operation unless the cache (of 64 stacks; fewer, if they are larger than 1 MiB) is empty
-/// or full; then half as many are fetched or given back at once. Other sizes go to the pool each
-/// time. Dropping the cache gives its stacks back.
+/// atomic operation unless the compartment (of 64 stacks; fewer, if they are larger than 1 MiB) is
+/// empty or full; then half as many are fetched or given back at once. Other sizes go to the pool
+/// each time. Dropping the cache gives its stacks back.
 ///
 /// A reservation may be made through one worker's cache and taken back through another's.
 ///
@@ -42,28 +49,28 @@ const AHEAD: usize = 3;
 ///
 /// let pool = Arc::new(StackPool::new());
 /// let mut stacks = LocalStacks::new(Arc::clone(&pool), 256 * 1024)?;
-/// stacks.reserve(256 * 1024)?;
-/// let stack = stacks.get(256 * 1024)?;
-/// let place = stack.bounds();
-/// stacks.put(stack);
-/// assert_eq!(stacks.get(256 * 1024)?.bounds(), place);
-/// stacks.unreserve(256 * 1024);
+/// for size in [256 * 1024, 64 * 1024] {
+///     stacks.reserve(size)?;
+///     let stack = stacks.get(size)?;
+///     let place = stack.bounds();
+///     stacks.put(stack);
+///     assert_eq!(stacks.get(size)?.bounds(), place);
+///     stacks.unreserve(size);
+/// }
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct LocalStacks {
-    stacks: Vec<Stack>,
-    /// Reservations that no thread has.
-    reserved: usize,
-    class: Class,
-    size: usize,
-    bound: usize,
+    /// The default size's, then the others, in the order in which they were first asked for.
+    compartments: Vec<Compartment>,
+    /// Which one was used last.
+    latest: usize,
     /// The pool's period in which the stacks were given back to it last.
     period: u32,
     pool: Arc<StackPool>,
 }
 
 impl LocalStacks {
-    /// An empty cache for stacks of `default_size` bytes, rounded by
+    /// An empty cache, above all for stacks of `default_size` bytes, rounded by
     /// [`check_size`](crate::check_size).
     ///
     /// # Errors
@@ -71,13 +78,9 @@ impl LocalStacks {
     /// [`io::ErrorKind::InvalidInput`] if the size is 0 or more than 1 GiB.
     pub fn new(pool: Arc<StackPool>, default_size: usize) -> io::Result<LocalStacks> {
         let class = Class::of(default_size)?;
-        pool.add_cache(class);
         Ok(LocalStacks {
-            stacks: Vec::with_capacity(class.cache_bound()),
-            reserved: 0,
-            class,
-            size: class.size(),
-            bound: class.cache_bound(),
+            compartments: vec![Compartment::new(class, &pool)],
+            latest: 0,
             period: pool.period(),
             pool,
         })
@@ -90,11 +93,10 @@ impl LocalStacks {
     /// As there.
     #[inline]
     pub fn reserve(&mut self, size: usize) -> io::Result<()> {
-        if size == self.size && self.reserved != 0 {
-            self.reserved -= 1;
-            return Ok(());
+        match self.compartment(size) {
+            Some((compartment, pool)) => compartment.reserve(pool),
+            None => self.pool.reserve(size, 1),
         }
-        self.reserve_slow(size)
     }
 
     /// Takes a promise back, as [`StackPool::unreserve`].
@@ -104,10 +106,9 @@ impl LocalStacks {
     /// As there.
     #[inline]
     pub fn unreserve(&mut self, size: usize) {
-        if size == self.size && self.reserved < MOST_RESERVED {
-            self.reserved += 1;
-        } else {
-            self.unreserve_slow(size);
+        match self.compartment(size) {
+            Some((compartment, pool)) => compartment.unreserve(pool),
+            None => self.pool.unreserve(size, 1),
         }
     }
 
@@ -118,13 +119,10 @@ impl LocalStacks {
     /// Those of [`StackPool::get`].
     #[inline]
     pub fn get(&mut self, size: usize) -> io::Result<Stack> {
-        if size == self.size
-            && let Some(stack) = self.stacks.pop()
-        {
-            self.prefetch();
-            return Ok(stack);
+        match self.compartment(size) {
+            Some((compartment, pool)) => compartment.get(pool),
+            None => self.pool.get(size),
         }
-        self.get_slow(size)
     }
 
     /// Keeps a stack, or gives it back to the pool.
@@ -135,26 +133,163 @@ impl LocalStacks {
     #[inline]
     pub fn put(&mut self, stack: Stack) {
         let home = stack.home();
-        let ours = home.class == self.class && home.pool == self.pool.id();
-        if ours && self.stacks.len() < self.bound {
-            self.stacks.push(stack);
+        if home.pool == self.pool.id()
+            && let Some(index) = self.find(home.class)
+        {
+            self.compartments[index].put(stack, &self.pool);
         } else {
-            self.put_slow(stack);
+            self.pool.put(stack);
         }
     }
 
     /// As [`StackPool::tidy`], for the worker that has this cache: it calls this, and not that one.
     ///
     /// While the pool has something to give back, the cache puts its own stacks into it about once a
-    /// second: each of them keeps a slab from being unmapped.
+    /// second: each of them keeps a slab from being unmapped. So it does with the reservations for
+    /// other sizes than the default one, which others may lack.
     pub fn tidy(&mut self, now: Instant) -> Option<Duration> {
         let again = self.pool.tidy(now);
         let period = self.pool.period();
         if again.is_some() && period != self.period {
             self.period = period;
-            self.pool.put_all(self.class, self.stacks.drain(..));
+            for (index, compartment) in self.compartments.iter_mut().enumerate() {
+                compartment.empty(&self.pool);
+                if index != 0 {
+                    compartment.unreserve_all(&self.pool);
+                }
+            }
         }
         again
+    }
+
+    /// The compartment of a size. `None`: it has none, perhaps because there is no such size.
+    #[inline]
+    fn compartment(&mut self, size: usize) -> Option<(&mut Compartment, &StackPool)> {
+        if self.compartments[self.latest].size != size {
+            self.turn_to(size)?;
+        }
+        Some((&mut self.compartments[self.latest], &self.pool))
+    }
+
+    #[cold]
+    fn turn_to(&mut self, size: usize) -> Option<()> {
+        let class = Class::of(size).ok()?;
+        self.latest = match self.find(class) {
+            Some(index) => index,
+            None if class.size() > LARGEST_KEPT => return None,
+            None => {
+                self.compartments.push(Compartment::new(class, &self.pool));
+                self.compartments.len() - 1
+            }
+        };
+        self.compartments[self.latest].size = size;
+        Some(())
+    }
+
+    #[inline]
+    fn find(&self, class: Class) -> Option<usize> {
+        if self.compartments[self.latest].class == class {
+            return Some(self.latest);
+        }
+        self.compartments.iter().position(|one| one.class == class)
+    }
+}
+
+impl Drop for LocalStacks {
+    fn drop(&mut self) {
+        for compartment in &mut self.compartments {
+            compartment.empty(&self.pool);
+            compartment.unreserve_all(&self.pool);
+            self.pool.remove_cache(compartment.class);
+        }
+    }
+}
+
+impl fmt::Debug for LocalStacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalStacks")
+            .field("compartments", &self.compartments)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stacks of one class, and reservations for such.
+struct Compartment {
+    stacks: Vec<Stack>,
+    /// Reservations that no thread has.
+    reserved: usize,
+    class: Class,
+    /// The size in which it was asked for last: not always that of the class.
+    size: usize,
+    bound: usize,
+}
+
+impl Compartment {
+    fn new(class: Class, pool: &StackPool) -> Compartment {
+        pool.add_cache(class);
+        Compartment {
+            stacks: Vec::with_capacity(class.cache_bound()),
+            reserved: 0,
+            class,
+            size: class.size(),
+            bound: class.cache_bound(),
+        }
+    }
+
+    #[inline]
+    fn reserve(&mut self, pool: &StackPool) -> io::Result<()> {
+        if self.reserved == 0 {
+            return self.reserve_slow(pool);
+        }
+        self.reserved -= 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn reserve_slow(&mut self, pool: &StackPool) -> io::Result<()> {
+        // Near a limit there may be one, and no batch.
+        match pool.reserve_class(self.class, BATCH) {
+            Ok(()) => self.reserved = BATCH - 1,
+            Err(_) => pool.reserve_class(self.class, 1)?,
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn unreserve(&mut self, pool: &StackPool) {
+        if self.reserved == MOST_RESERVED {
+            self.unreserve_slow(pool);
+        }
+        self.reserved += 1;
+    }
+
+    #[cold]
+    fn unreserve_slow(&mut self, pool: &StackPool) {
+        pool.unreserve_class(self.class, MOST_RESERVED / 2);
+        self.reserved -= MOST_RESERVED / 2;
+    }
+
+    fn unreserve_all(&mut self, pool: &StackPool) {
+        pool.unreserve_class(self.class, mem::take(&mut self.reserved));
+    }
+
+    #[inline]
+    fn get(&mut self, pool: &StackPool) -> io::Result<Stack> {
+        let Some(stack) = self.stacks.pop() else {
+            return self.get_slow(pool);
+        };
+        self.prefetch();
+        Ok(stack)
+    }
+
+    #[cold]
+    fn get_slow(&mut self, pool: &StackPool) -> io::Result<Stack> {
+        pool.get_some(self.class, self.bound / 2, &mut self.stacks)?;
+        // The one that the pool gave first is the next. Were each batch turned round instead,
+        // neighbours would drift apart with every round of a program that takes all of its
+        // stacks and puts them back.
+        self.stacks.reverse();
+        Ok(self.stacks.pop().expect("at least one stack was fetched"))
     }
 
     /// Asks for the top of a stack that is taken soon.
@@ -166,84 +301,30 @@ impl LocalStacks {
         }
     }
 
-    #[cold]
-    fn reserve_slow(&mut self, size: usize) -> io::Result<()> {
-        let class = Class::of(size)?;
-        if class != self.class {
-            return self.pool.reserve_class(class, 1);
-        }
-        if self.reserved == 0 {
-            // Near a limit there may be one, and no batch.
-            match self.pool.reserve_class(class, BATCH) {
-                Ok(()) => self.reserved += BATCH,
-                Err(_) => return self.pool.reserve_class(class, 1),
-            }
-        }
-        self.reserved -= 1;
-        Ok(())
-    }
-
-    #[cold]
-    fn unreserve_slow(&mut self, size: usize) {
-        let class = Class::of(size).expect("the size has been reserved");
-        if class != self.class {
-            return self.pool.unreserve_class(class, 1);
-        }
-        if self.reserved == MOST_RESERVED {
-            self.pool.unreserve_class(class, MOST_RESERVED / 2);
-            self.reserved -= MOST_RESERVED / 2;
-        }
-        self.reserved += 1;
-    }
-
-    #[cold]
-    fn get_slow(&mut self, size: usize) -> io::Result<Stack> {
-        let class = Class::of(size)?;
-        if class != self.class {
-            return self.pool.get(size);
-        }
-        if self.stacks.is_empty() {
-            self.pool
-                .get_some(class, self.bound / 2, &mut self.stacks)?;
-            // The one that the pool gave first is the next. Were each batch turned round instead,
-            // neighbours would drift apart with every round of a program that takes all of its
-            // stacks and puts them back.
-            self.stacks.reverse();
-        }
-        Ok(self.stacks.pop().expect("at least one stack was fetched"))
-    }
-
-    #[cold]
-    fn put_slow(&mut self, stack: Stack) {
-        if stack.home().class != self.class {
-            return self.pool.put(stack);
-        }
+    #[inline]
+    fn put(&mut self, stack: Stack, pool: &StackPool) {
         if self.stacks.len() == self.bound {
-            // The ones at the bottom have lain here longest.
-            self.pool
-                .put_all(self.class, self.stacks.drain(..self.bound / 2));
+            self.put_slow(pool);
         }
-        if stack.home().pool == self.pool.id() {
-            self.stacks.push(stack);
-        } else {
-            self.pool.put(stack);
-        }
+        self.stacks.push(stack);
+    }
+
+    #[cold]
+    fn put_slow(&mut self, pool: &StackPool) {
+        // The ones at the bottom have lain here longest.
+        pool.put_all(self.class, self.stacks.drain(..self.bound / 2));
+    }
+
+    fn empty(&mut self, pool: &StackPool) {
+        pool.put_all(self.class, self.stacks.drain(..));
     }
 }
 
-impl Drop for LocalStacks {
-    fn drop(&mut self) {
-        self.pool.put_all(self.class, self.stacks.drain(..));
-        self.pool.unreserve_class(self.class, self.reserved);
-        self.pool.remove_cache(self.class);
-    }
-}
-
-impl fmt::Debug for LocalStacks {
+impl fmt::Debug for Compartment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalStacks")
-            .field("size", &self.size)
-            .field("cached", &self.stacks.len())
+        f.debug_struct("Compartment")
+            .field("size", &self.class.size())
+            .field("stacks", &self.stacks.len())
             .field("reserved", &self.reserved)
             .finish_non_exhaustive()
     }
