@@ -16,6 +16,8 @@ spawn_batch   threads=200
 yield         threads=20 yields=400
 ping_pong     rounds=200
 ring          threads=20 rounds=10
+mpmc          producers=3 consumers=2 capacity=2 messages=500
+mutex         threads=5 locks=500
 primes        limit=2000
 fib           n=12 cutoff=6
 echo          connections=4 requests=10

@@ -11,6 +11,7 @@ use may::coroutine::{self, Coroutine, JoinHandle};
 use may::go;
 use may::net::{TcpListener, TcpStream};
 use may::sync::mpsc::{self, Receiver, Sender};
+use may::sync::{Mutex, mpmc};
 
 use super::shaped::StdShaped;
 use crate::failure::Failure;
@@ -27,6 +28,9 @@ impl StdShaped for May {
     type Thread = Coroutine;
     type Sender = Sender<u64>;
     type Receiver = Receiver<u64>;
+    type Producer = mpmc::Sender<u64>;
+    type Consumer = mpmc::Receiver<u64>;
+    type Mutex = Mutex<u64>;
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -85,6 +89,31 @@ impl StdShaped for May {
 
     fn recv(receiver: &Receiver<u64>) -> Option<u64> {
         receiver.recv().ok()
+    }
+
+    /// It has no bounded channel: producers never wait.
+    fn queue(_capacity: usize) -> (Self::Producer, Self::Consumer) {
+        mpmc::channel()
+    }
+
+    fn produce(producer: &Self::Producer, message: u64) -> Option<()> {
+        producer.send(message).ok()
+    }
+
+    fn consume(consumer: &Self::Consumer) -> Option<u64> {
+        consumer.recv().ok()
+    }
+
+    fn mutex() -> Mutex<u64> {
+        Mutex::new(0)
+    }
+
+    fn count(mutex: &Mutex<u64>) {
+        *mutex.lock().expect("nobody panics in it") += 1;
+    }
+
+    fn counted(mutex: &Mutex<u64>) -> u64 {
+        *mutex.lock().expect("nobody panics in it")
     }
 
     fn bind() -> io::Result<(TcpListener, SocketAddr)> {

@@ -3,7 +3,7 @@
 //!
 //! | module | whose |
 //! |---|---|
-//! | `std` | kernel threads of `std::thread`, channels of `std::sync::mpsc` |
+//! | `std` | kernel threads of `std::thread`, channels of `std::sync::mpsc` and of crossbeam |
 //! | `may` | coroutines of may, its channels and its sockets |
 //! | `tokio` | tasks, in async Rust |
 //! | `shaped` | the workloads, written once for the first two, whose interfaces are alike |

@@ -15,6 +15,8 @@ use crate::workloads::fib::Tree;
 use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
 
 mod gate;
+mod mpmc;
+mod mutex;
 mod parked;
 mod server;
 mod sleepers;
@@ -25,6 +27,9 @@ pub(super) trait StdShaped: 'static {
     type Thread: Send + Sync;
     type Sender: Send;
     type Receiver: Send;
+    type Producer: Clone + Send;
+    type Consumer: Clone + Send;
+    type Mutex: Send + Sync;
     type Listener: Send;
     type Stream: Read + Write + Send;
 
@@ -48,6 +53,17 @@ pub(super) trait StdShaped: 'static {
     fn send(sender: &Self::Sender, message: u64) -> Option<()>;
     fn recv(receiver: &Self::Receiver) -> Option<u64>;
 
+    /// A channel that both ends may share, with room for so many messages.
+    fn queue(capacity: usize) -> (Self::Producer, Self::Consumer);
+    fn produce(producer: &Self::Producer, message: u64) -> Option<()>;
+    fn consume(consumer: &Self::Consumer) -> Option<u64>;
+
+    /// A mutex around a number.
+    fn mutex() -> Self::Mutex;
+    /// Locks, adds one, and unlocks.
+    fn count(mutex: &Self::Mutex);
+    fn counted(mutex: &Self::Mutex) -> u64;
+
     /// On a free port of the loopback interface.
     fn bind() -> io::Result<(Self::Listener, SocketAddr)>;
     /// The stream sends each write at once.
@@ -66,6 +82,8 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "yield" => yield_now::<L>,
         "ping_pong" => ping_pong::<L>,
         "ring" => ring::<L>,
+        "mpmc" => mpmc::mpmc::<L>,
+        "mutex" => mutex::mutex::<L>,
         "primes" => primes::<L>,
         "fib" => fib::<L>,
         "blocking" => blocking::<L>,

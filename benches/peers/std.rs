@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
@@ -17,6 +18,9 @@ impl StdShaped for Std {
     type Thread = Thread;
     type Sender = SyncSender<u64>;
     type Receiver = Receiver<u64>;
+    type Producer = crossbeam_channel::Sender<u64>;
+    type Consumer = crossbeam_channel::Receiver<u64>;
+    type Mutex = Mutex<u64>;
     type Listener = TcpListener;
     type Stream = TcpStream;
 
@@ -73,6 +77,31 @@ impl StdShaped for Std {
 
     fn recv(receiver: &Receiver<u64>) -> Option<u64> {
         receiver.recv().ok()
+    }
+
+    /// `std::sync::mpsc` has one consumer only; this is what programs take instead.
+    fn queue(capacity: usize) -> (Self::Producer, Self::Consumer) {
+        crossbeam_channel::bounded(capacity)
+    }
+
+    fn produce(producer: &Self::Producer, message: u64) -> Option<()> {
+        producer.send(message).ok()
+    }
+
+    fn consume(consumer: &Self::Consumer) -> Option<u64> {
+        consumer.recv().ok()
+    }
+
+    fn mutex() -> Mutex<u64> {
+        Mutex::new(0)
+    }
+
+    fn count(mutex: &Mutex<u64>) {
+        *mutex.lock().expect("nobody panics in it") += 1;
+    }
+
+    fn counted(mutex: &Mutex<u64>) -> u64 {
+        *mutex.lock().expect("nobody panics in it")
     }
 
     fn bind() -> io::Result<(TcpListener, SocketAddr)> {

@@ -20,6 +20,8 @@ use crate::workloads::fib::Tree;
 use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
 
 mod gate;
+mod mpmc;
+mod mutex;
 mod parked;
 mod server;
 mod sleepers;
@@ -54,6 +56,8 @@ async fn perform(workload: String, order: Order) -> Outcome {
         "yield" => yield_now(&order).await,
         "ping_pong" => ping_pong(&order).await,
         "ring" => ring(&order).await,
+        "mpmc" => mpmc::mpmc(&order).await,
+        "mutex" => mutex::mutex(&order).await,
         "primes" => primes(&order).await,
         "fib" => fib(&order).await,
         "blocking" => blocking(&order).await,

@@ -21,7 +21,7 @@ pub enum Contender {
 /// A runtime that is not ours. All are known; what they do is compiled in with the feature `peers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// `std::thread` and `std::sync::mpsc`.
+    /// `std::thread`, `std::sync`, and crossbeam's channel where several threads receive.
     Std,
     /// tokio's tasks.
     Tokio,

@@ -15,6 +15,11 @@ const TINY: &[(&str, &[&str])] = &[
     ("yield", &["threads=3", "yields=150"]),
     ("ping_pong", &["rounds=50"]),
     ("ring", &["threads=10", "rounds=10"]),
+    (
+        "mpmc",
+        &["producers=3", "consumers=2", "capacity=2", "messages=50"],
+    ),
+    ("mutex", &["threads=3", "locks=50"]),
     ("primes", &["limit=2000"]),
     ("fib", &["n=12", "cutoff=6"]),
     ("echo", &["connections=4", "requests=10"]),

@@ -21,6 +21,8 @@ pub mod echo;
 pub mod echo_compute;
 pub mod fib;
 mod gate;
+pub mod mpmc;
+pub mod mutex;
 pub mod parked;
 pub mod ping_pong;
 pub mod primes;
@@ -50,12 +52,14 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 12] = [
+pub static ALL: [&Workload; 14] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &yield_now::WORKLOAD,
     &ping_pong::WORKLOAD,
     &ring::WORKLOAD,
+    &mpmc::WORKLOAD,
+    &mutex::WORKLOAD,
     &primes::WORKLOAD,
     &fib::WORKLOAD,
     &echo::WORKLOAD,

@@ -13,6 +13,7 @@
 //	usage.go    what the kernel says this process has used
 //	spawn.go    spawn_join, spawn_batch, primes, fib
 //	switch.go   yield, ping_pong, ring
+//	share.go    mpmc, mutex
 //	wait.go     parked, sleepers, blocking
 //	server.go   echo, echo_compute
 package main
@@ -33,6 +34,8 @@ var workloads = map[string]func(order) (measurement, error){
 	"yield":        yield,
 	"ping_pong":    pingPong,
 	"ring":         ring,
+	"mpmc":         mpmc,
+	"mutex":        mutex,
 	"primes":       primes,
 	"fib":          fib,
 	"echo":         echo,
