@@ -3,7 +3,7 @@
 //! It guards the queues of our own locks and channels. A holder never waits and never
 //! calls foreign code, so a fiber is never switched away while it holds one: on one OS
 //! thread it is always free. Across OS threads a holder may be preempted by the kernel;
-//! therefore a waiter spins briefly and then offers its processor to the kernel.
+//! therefore a waiter spins for ever longer pauses and then offers its processor to the kernel.
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -87,9 +87,17 @@ impl<T> Spin<T> {
     }
 }
 
+/// So many times a waiter looks before it lets the kernel run somebody else.
+const LOOKS: u32 = 8;
+
+/// Each pause is twice as long as the one before, some ten microseconds in all. Meanwhile whoever
+/// has the lock may take it again and again with all that it guards in its cache: each change of
+/// hands costs more than what is done under the lock.
 fn pause(looks: u32) {
-    if looks < 64 {
-        core::hint::spin_loop();
+    if looks < LOOKS {
+        for _ in 0..1_u32 << looks {
+            core::hint::spin_loop();
+        }
     } else {
         // The holder may be off its processor: let the kernel run it.
         std::thread::yield_now();
