@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(not(trefoil_loom))]
-pub(crate) use core::sync::atomic::AtomicU32;
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicUsize};
 #[cfg(trefoil_loom)]
-pub(crate) use loom::sync::atomic::AtomicU32;
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize};
 
 pub(crate) use core::sync::atomic::Ordering;

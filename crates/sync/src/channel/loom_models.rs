@@ -66,27 +66,78 @@ fn with<T: 'static>(
     thread::spawn(move || body(&channel))
 }
 
+/// The channels with a buffer: a ring, and one that grows.
+fn buffered() -> [fn() -> Channel; 2] {
+    [
+        || Arc::new(Shared::bounded(1)),
+        || Arc::new(Shared::unbounded()),
+    ]
+}
+
+fn model(body: impl Fn() + Send + Sync + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(body);
+}
+
 /// A receiver that gives up while it is handed the message has it; else the message stays.
 #[test]
 fn a_message_is_handed_over_or_stays() {
-    loom::model(|| {
-        let channel = Arc::new(Shared::unbounded());
-        let receiver = with(&channel, |channel| receive(channel, some_time()));
-        assert_eq!(send(&channel, 1, None), Ok(()));
-        match receiver.join().unwrap() {
-            Ok(number) => assert_eq!((number, channel.len()), (1, 0)),
-            Err(error) => {
-                assert_eq!(error, RecvTimeoutError::Timeout);
-                assert_eq!(receive(&channel, None), Ok(1));
+    for channel in buffered() {
+        model(move || {
+            let channel = channel();
+            let receiver = with(&channel, |channel| receive(channel, some_time()));
+            assert_eq!(send(&channel, 1, None), Ok(()));
+            match receiver.join().unwrap() {
+                Ok(number) => assert_eq!((number, channel.len()), (1, 0)),
+                Err(error) => {
+                    assert_eq!(error, RecvTimeoutError::Timeout);
+                    assert_eq!(receive(&channel, None), Ok(1));
+                }
             }
-        }
+        });
+    }
+}
+
+/// A receiver that waits for ever gets each message, in order.
+#[test]
+fn a_patient_receiver_gets_all() {
+    for channel in buffered() {
+        model(move || {
+            let channel = channel();
+            let receiver = with(&channel, |channel| {
+                [(); 2].map(|()| receive(channel, None).unwrap())
+            });
+            assert_eq!(send(&channel, 1, None), Ok(()));
+            assert_eq!(send(&channel, 2, None), Ok(()));
+            assert_eq!(receiver.join().unwrap(), [1, 2]);
+            assert_eq!(channel.len(), 0);
+        });
+    }
+}
+
+/// A sender that waits for ever finds room, more than once: flags are raised and lowered.
+#[test]
+fn a_patient_sender_finds_room() {
+    model(|| {
+        let channel = Arc::new(Shared::bounded(1));
+        send(&channel, 1, None).unwrap();
+        let sender = with(&channel, |channel| {
+            send(channel, 2, None).unwrap();
+            send(channel, 3, None).unwrap();
+        });
+        assert_eq!(
+            [(); 3].map(|()| receive(&channel, None).unwrap()),
+            [1, 2, 3]
+        );
+        sender.join().unwrap();
     });
 }
 
 /// At a rendezvous where both may give up, both succeed or neither.
 #[test]
 fn both_meet_or_neither() {
-    loom::model(|| {
+    model(|| {
         let channel = Arc::new(Shared::bounded(0));
         let receiver = with(&channel, |channel| receive(channel, some_time()));
         let sent = send(&channel, 1, some_time());
@@ -102,7 +153,7 @@ fn both_meet_or_neither() {
 /// A sender that gives up while room is made has sent its message; else it has it back.
 #[test]
 fn room_is_given_or_left() {
-    loom::model(|| {
+    model(|| {
         let channel = Arc::new(Shared::bounded(1));
         send(&channel, 1, None).unwrap();
         let sender = with(&channel, |channel| send(channel, 2, some_time()));
@@ -118,35 +169,56 @@ fn room_is_given_or_left() {
 /// The last sender goes while a receiver begins to wait, or gives up.
 #[test]
 fn a_receiver_hears_that_the_senders_have_gone() {
-    for patient in [true, false] {
-        loom::model(move || {
-            let channel = Arc::new(Shared::<Message>::unbounded());
-            let until = move || if patient { None } else { some_time() };
-            let receiver = with(&channel, move |channel| receive(channel, until()));
-            channel.remove_sender();
-            match receiver.join().unwrap() {
-                Err(RecvTimeoutError::Disconnected) => {}
-                Err(RecvTimeoutError::Timeout) => assert!(!patient),
-                Ok(_) => unreachable!(),
-            }
-        });
+    for channel in buffered() {
+        for patient in [true, false] {
+            model(move || {
+                let channel = channel();
+                let until = move || if patient { None } else { some_time() };
+                let receiver = with(&channel, move |channel| receive(channel, until()));
+                channel.remove_sender();
+                match receiver.join().unwrap() {
+                    Err(RecvTimeoutError::Disconnected) => {}
+                    Err(RecvTimeoutError::Timeout) => assert!(!patient),
+                    Ok(_) => unreachable!(),
+                }
+            });
+        }
     }
 }
 
 /// The last receiver goes while a sender begins to wait, or gives up: the message comes back.
 #[test]
 fn a_sender_hears_that_the_receivers_have_gone() {
-    for patient in [true, false] {
-        loom::model(move || {
-            let channel = Arc::new(Shared::bounded(0));
-            let until = move || if patient { None } else { some_time() };
-            let sender = with(&channel, move |channel| send(channel, 1, until()));
+    for full in [0, 1] {
+        for patient in [true, false] {
+            model(move || {
+                let channel = Arc::new(Shared::bounded(full));
+                (0..full).for_each(|_| send(&channel, 0, None).unwrap());
+                let until = move || if patient { None } else { some_time() };
+                let sender = with(&channel, move |channel| send(channel, 1, until()));
+                channel.remove_receiver();
+                match sender.join().unwrap() {
+                    Err(SendTimeoutError::Disconnected(1)) => {}
+                    Err(SendTimeoutError::Timeout(1)) => assert!(!patient),
+                    other => unreachable!("{other:?}"),
+                }
+                assert_eq!(channel.len(), 0, "what was left is dropped");
+            });
+        }
+    }
+}
+
+/// A message that is sent while the last receiver goes comes back, or is dropped with the rest.
+#[test]
+fn no_message_stays_behind_the_last_receiver() {
+    for channel in buffered() {
+        model(move || {
+            let channel = channel();
+            let sender = with(&channel, |channel| send(channel, 1, None).is_ok());
             channel.remove_receiver();
-            match sender.join().unwrap() {
-                Err(SendTimeoutError::Disconnected(1)) => {}
-                Err(SendTimeoutError::Timeout(1)) => assert!(!patient),
-                other => unreachable!("{other:?}"),
-            }
+            let _ = sender.join().unwrap();
+            assert_eq!(channel.len(), 0);
+            assert!(send(&channel, 2, None).is_err());
         });
     }
 }

@@ -20,9 +20,11 @@
 //! ```text
 //!   sender ─┐  receiver ─┐  iter        what users hold; deadlines, cancellation
 //!           └──────┬─────┘
-//!               shared                  one operation: try under the lock, else wait
-//!                state                  who gets what: messages, and the two wait queues
-//!                slot                   the message of a thread that waits, on its stack
+//!               shared                  one operation: try, try under the lock, else wait
+//!               ╱    ╲
+//!           ring      state             messages, without a lock · who gets what: the two wait queues
+//!                       │
+//!                     slot              the message of a thread that waits, on its stack
 //! ```
 //!
 //! To come: `select!`. It hooks in at `Claimed::first` (`slot.rs`): a selecting thread stands in
@@ -30,6 +32,7 @@
 //! by an exchange of a word that its nodes share; nodes that it does not win it skips.
 
 mod error;
+mod ring;
 mod shared;
 mod slot;
 mod state;

@@ -1,25 +1,30 @@
-//! What the handles of one channel share, and the life of one operation: it is tried under the
-//! lock; if it would have to wait, its node is queued under that very lock, so that nothing comes
-//! in between; whoever then makes it possible completes it, takes the node out, releases the lock
-//! and fires the node.
+//! What the handles of one channel share, and the life of one operation.
+//!
+//! 1. Where the channel has a [`Ring`], it is tried there, without the lock.
+//! 2. A kernel thread tries a few times more: its waits are dear.
+//! 3. It is tried under the lock. If it would have to wait, its node is queued under that very lock, so
+//!    that nothing comes in between; whoever then makes it possible completes it, takes the node out,
+//!    releases the lock and fires the node.
 //!
 //! A wait that ends without having been fired (time, cancellation) takes its node out under the
 //! lock. If the node is gone, it has been claimed: the message has changed hands, and the wait
 //! goes on until it is fired, which is now. So no message is ever lost or doubled: a cancelled
 //! `recv` that has got its message returns it, and the next cancellation point raises.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trefoil_runtime::{Outcome, Reason, Spin, SpinGuard, Wait};
 
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use super::ring::{self, By, Nothing, Refused, Ring};
 use super::slot::{Claimed, Slot, Waiting};
 use super::state::{Side, State};
 use crate::queue::{Node, wait_in};
 
 pub(super) struct Shared<T> {
+    /// Of a channel with room for a given number of messages.
+    ring: Option<Ring<T>>,
     state: Spin<State<T>>,
     capacity: Option<usize>,
 }
@@ -27,14 +32,17 @@ pub(super) struct Shared<T> {
 impl<T> Shared<T> {
     pub(super) fn unbounded() -> Shared<T> {
         Shared {
-            state: Spin::new(State::new(VecDeque::new(), usize::MAX)),
+            ring: None,
+            state: Spin::new(State::new(usize::MAX)),
             capacity: None,
         }
     }
 
     pub(super) fn bounded(capacity: usize) -> Shared<T> {
+        let has_ring = (1..=ring::MOST).contains(&capacity);
         Shared {
-            state: Spin::new(State::new(VecDeque::with_capacity(capacity), capacity)),
+            ring: has_ring.then(|| Ring::new(capacity)),
+            state: Spin::new(State::new(capacity)),
             capacity: Some(capacity),
         }
     }
@@ -44,8 +52,16 @@ impl<T> Shared<T> {
     /// Sends at once or not at all.
     #[inline]
     pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        match self.put_quickly(message) {
+            Ok(()) => Ok(()),
+            Err(Refused::Full(message)) => Err(TrySendError::Full(message)),
+            Err(Refused::Flagged(message)) => self.put_under_lock(message),
+        }
+    }
+
+    fn put_under_lock(&self, message: T) -> Result<(), TrySendError<T>> {
         let mut state = self.state.lock();
-        let taken = state.put(message);
+        let taken = state.put(self.ring(), message);
         drop(state);
         taken.map(fire)
     }
@@ -59,8 +75,29 @@ impl<T> Shared<T> {
         message: T,
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
+        match self.put_quickly(message) {
+            Ok(()) => Ok(()),
+            Err(Refused::Flagged(message)) => self.send_slow(message, until),
+            Err(Refused::Full(message)) => match self.put_persistently(message) {
+                Ok(()) => Ok(()),
+                Err(message) => self.send_slow(message, until),
+            },
+        }
+    }
+
+    #[track_caller]
+    #[inline]
+    fn send_slow(&self, message: T, until: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
         let mut state = self.state.lock();
-        match state.put(message) {
+        let taken = match (state.put(self.ring(), message), self.ring()) {
+            (Err(TrySendError::Full(message)), Some(ring)) => {
+                ring.flag_tail();
+                ring.flag_head();
+                state.put(self.ring(), message)
+            }
+            (taken, _) => taken,
+        };
+        match taken {
             Ok(receiver) => {
                 drop(state);
                 fire(receiver);
@@ -71,6 +108,29 @@ impl<T> Shared<T> {
                 Err(SendTimeoutError::Disconnected(message))
             }
         }
+    }
+
+    /// Without the lock, if that is possible.
+    #[inline]
+    fn put_quickly(&self, message: T) -> Result<(), Refused<T>> {
+        match self.ring() {
+            Some(ring) => ring.put(message, By::Anybody),
+            None => Err(Refused::Flagged(message)),
+        }
+    }
+
+    /// Again, for as long as a wait would cost.
+    #[cold]
+    fn put_persistently(&self, mut message: T) -> Result<(), T> {
+        let mut patience = Patience::new();
+        while patience.lasts() {
+            match self.put_quickly(message) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Full(back)) => message = back,
+                Err(Refused::Flagged(back)) => return Err(back),
+            }
+        }
+        Err(message)
     }
 
     #[track_caller]
@@ -98,8 +158,16 @@ impl<T> Shared<T> {
     /// Receives at once or not at all.
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        match self.take_quickly() {
+            Ok(message) => Ok(message),
+            // Also if there was none: the lock tells why.
+            Err(_) => self.take_under_lock(),
+        }
+    }
+
+    fn take_under_lock(&self) -> Result<T, TryRecvError> {
         let mut state = self.state.lock();
-        let taken = state.take();
+        let taken = state.take(self.ring());
         drop(state);
         let (message, sender) = taken?;
         fire(sender);
@@ -111,8 +179,24 @@ impl<T> Shared<T> {
     #[track_caller]
     #[inline]
     pub(super) fn recv(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        match self.take_quickly() {
+            Ok(message) => Ok(message),
+            Err(Nothing::Flagged) => self.recv_slow(until),
+            Err(Nothing::Empty) => match self.take_persistently() {
+                Some(message) => Ok(message),
+                None => self.recv_slow(until),
+            },
+        }
+    }
+
+    #[track_caller]
+    #[inline]
+    fn recv_slow(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let mut state = self.state.lock();
-        match state.take() {
+        if let Some(ring) = self.ring() {
+            ring.flag_tail();
+        }
+        match state.take(self.ring()) {
             Ok((message, sender)) => {
                 drop(state);
                 fire(sender);
@@ -121,6 +205,29 @@ impl<T> Shared<T> {
             Err(TryRecvError::Empty) => self.recv_wait(state, until),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
         }
+    }
+
+    /// Without the lock, if that is possible.
+    #[inline]
+    fn take_quickly(&self) -> Result<T, Nothing> {
+        match self.ring() {
+            Some(ring) => ring.take(By::Anybody),
+            None => Err(Nothing::Flagged),
+        }
+    }
+
+    /// Again, for as long as a wait would cost.
+    #[cold]
+    fn take_persistently(&self) -> Option<T> {
+        let mut patience = Patience::new();
+        while patience.lasts() {
+            match self.take_quickly() {
+                Ok(message) => return Some(message),
+                Err(Nothing::Empty) => {}
+                Err(Nothing::Flagged) => break,
+            }
+        }
+        None
     }
 
     #[track_caller]
@@ -193,11 +300,19 @@ impl<T> Shared<T> {
     /// One receiver less. After the last, senders are told, and what is left is dropped.
     pub(super) fn remove_receiver(&self) {
         if self.remove(|state| &mut state.receivers) {
+            if let Some(ring) = self.ring() {
+                // From here on senders look at the state; it is not lowered again.
+                let _lock = self.state.lock();
+                ring.flag_tail();
+            }
             self.tell_all(|state| &mut state.senders);
             // Messages may do anything when they are dropped: panic, or come back here because
             // they own an end of this very channel. All is done by then, and the lock is free.
             let left = self.state.lock().take_all();
             drop(left);
+            if let Some(ring) = self.ring() {
+                ring.drain();
+            }
         }
     }
 
@@ -221,7 +336,10 @@ impl<T> Shared<T> {
     // ----- what it is like
 
     pub(super) fn len(&self) -> usize {
-        self.state.lock().len()
+        match self.ring() {
+            Some(ring) => ring.len(),
+            None => self.state.lock().len(),
+        }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -231,6 +349,57 @@ impl<T> Shared<T> {
     pub(super) fn capacity(&self) -> Option<usize> {
         self.capacity
     }
+
+    #[inline]
+    fn ring(&self) -> Option<&Ring<T>> {
+        self.ring.as_ref()
+    }
+}
+
+/// How long a thread tries again before it waits. Kernel threads do: to park one and to wake it
+/// costs far more than a few looks, and their partner may be at work on another processor. Where it
+/// is not, they let the kernel run it.
+struct Patience {
+    looks: u32,
+}
+
+impl Patience {
+    /// So many looks pause twice as long each time, some microseconds in all;
+    const PAUSES: u32 = 6;
+    /// the ones after them offer the processor.
+    const LOOKS: u32 = 10;
+
+    fn new() -> Patience {
+        Patience {
+            looks: if waits_are_dear() { 0 } else { Patience::LOOKS },
+        }
+    }
+
+    /// Pauses. `false`: it is over.
+    fn lasts(&mut self) -> bool {
+        if self.looks >= Patience::LOOKS {
+            return false;
+        }
+        if self.looks < Patience::PAUSES {
+            for _ in 0..1_u32 << self.looks {
+                std::hint::spin_loop();
+            }
+        } else {
+            std::thread::yield_now();
+        }
+        self.looks += 1;
+        true
+    }
+}
+
+#[cfg(not(trefoil_loom))]
+fn waits_are_dear() -> bool {
+    trefoil_runtime::model() == trefoil_runtime::Model::Kernel
+}
+
+#[cfg(trefoil_loom)]
+fn waits_are_dear() -> bool {
+    false
 }
 
 /// Lets whoever was served go on.
