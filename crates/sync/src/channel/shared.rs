@@ -78,10 +78,13 @@ impl<T> Shared<T> {
         match self.put_quickly(message) {
             Ok(()) => Ok(()),
             Err(Refused::Flagged(message)) => self.send_slow(message, until),
-            Err(Refused::Full(message)) => match self.put_persistently(message) {
-                Ok(()) => Ok(()),
-                Err(message) => self.send_slow(message, until),
-            },
+            Err(Refused::Full(message)) if waits_are_dear() => {
+                match self.put_persistently(message) {
+                    Ok(()) => Ok(()),
+                    Err(message) => self.send_slow(message, until),
+                }
+            }
+            Err(Refused::Full(message)) => self.send_slow(message, until),
         }
     }
 
@@ -89,6 +92,24 @@ impl<T> Shared<T> {
     #[inline]
     fn send_slow(&self, message: T, until: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
         let mut state = self.state.lock();
+        if let Some(receiver) = Claimed::first(&mut state.receivers.waiting) {
+            receiver.give(message);
+            drop(state);
+            receiver.fire();
+            return Ok(());
+        }
+        self.send_slower(state, message, until)
+    }
+
+    /// No receiver waits.
+    #[track_caller]
+    #[inline(never)]
+    fn send_slower(
+        &self,
+        mut state: SpinGuard<'_, State<T>>,
+        message: T,
+        until: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
         let taken = match (state.put(self.ring(), message), self.ring()) {
             (Err(TrySendError::Full(message)), Some(ring)) => {
                 ring.flag_tail();
@@ -182,10 +203,11 @@ impl<T> Shared<T> {
         match self.take_quickly() {
             Ok(message) => Ok(message),
             Err(Nothing::Flagged) => self.recv_slow(until),
-            Err(Nothing::Empty) => match self.take_persistently() {
+            Err(Nothing::Empty) if waits_are_dear() => match self.take_persistently() {
                 Some(message) => Ok(message),
                 None => self.recv_slow(until),
             },
+            Err(Nothing::Empty) => self.recv_slow(until),
         }
     }
 
@@ -369,10 +391,8 @@ impl Patience {
     /// the ones after them offer the processor.
     const LOOKS: u32 = 10;
 
-    fn new() -> Patience {
-        Patience {
-            looks: if waits_are_dear() { 0 } else { Patience::LOOKS },
-        }
+    const fn new() -> Patience {
+        Patience { looks: 0 }
     }
 
     /// Pauses. `false`: it is over.
@@ -393,6 +413,7 @@ impl Patience {
 }
 
 #[cfg(not(trefoil_loom))]
+#[inline]
 fn waits_are_dear() -> bool {
     trefoil_runtime::model() == trefoil_runtime::Model::Kernel
 }
