@@ -69,6 +69,11 @@ impl Runtime for Hybrid {
             return self.shared.inject(thread).map_err(|_refused| closed());
         };
         own.worker.reserve_stack(&thread)?;
+        if thread.is_local() {
+            // Not where it could be stolen. Nobody is woken: it is this worker's.
+            own.worker.push_new(thread);
+            return Ok(());
+        }
         own.deque.push(thread);
         let shared = &*self.shared;
         shared.rouse(shared.idle.work_added(own.deque.len(), shared));

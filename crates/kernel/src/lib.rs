@@ -19,7 +19,8 @@
 //!
 //! * **Starting.** A thread that has ended leaves its kernel thread waiting for a while for
 //!   the next one, so short threads do not pay for making and ending kernel threads. A
-//!   thread that asks for a stack size of its own gets a kernel thread of its own.
+//!   thread that asks for a stack size, a priority or an affinity of its own gets a kernel thread of
+//!   its own, and so does what a thread with one of the latter two spawns: nobody can undo them.
 //! * **Waiting.** A futex on the thread's state word; `ppoll(2)` for a descriptor
 //!   ([`trefoil_runtime::os`]). A thread that waits looks awake for a few microseconds
 //!   first, if a processor can be spared.

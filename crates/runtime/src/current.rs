@@ -14,9 +14,10 @@ use crate::clock;
 use crate::contract::Runtime;
 use crate::domain::DomainId;
 use crate::model::Model;
+use crate::no_suspend;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
-use crate::thread::{Header, Thread, ThreadId, ThreadRef, adopted, fiber};
+use crate::thread::{Header, Slice, Thread, ThreadId, ThreadRef, adopted, fiber};
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
 
@@ -30,10 +31,12 @@ struct Adopted(NonNull<Header>);
 
 impl Drop for Adopted {
     fn drop(&mut self) {
-        CURRENT.set(ptr::null_mut());
-        // SAFETY: the reference that `adopt` got; nothing runs as this thread any more.
+        // SAFETY: the reference that `adopt` got. Its locals' destructors are the last that runs
+        // as this thread.
         unsafe {
             let header = self.0.as_ref();
+            header.locals.end();
+            CURRENT.set(ptr::null_mut());
             header.state.finish();
             // `adopted` has listed it.
             crate::registry::remove(self.0);
@@ -128,12 +131,20 @@ pub(crate) fn wait_for_token(wait: &Wait) -> Outcome {
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     let token = unsafe { &me.0.as_ref().token };
+    if token.take() {
+        return Outcome::Woken;
+    }
+    no_suspend::check();
     wait_until(wait, || token.take())
 }
 
-/// Lets other threads that are ready run first. Inlined for the reason told in `fiber.rs`.
+/// Lets other threads that are ready run first, but inside `no_suspend`. Inlined for the reason
+/// told in `fiber.rs`.
 #[inline(always)]
 pub(crate) fn yield_now() {
+    if no_suspend::is_on() {
+        return;
+    }
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     if !unsafe { fiber::yield_now(me.0.as_ref()) } {
@@ -210,6 +221,23 @@ fn interrupted(header: &Header, runtime: &dyn Runtime, wait: &Wait, calm: bool) 
     late.then_some(Outcome::TimedOut)
 }
 
+/// Calls `ask` with the current thread's slice, and tells whether the thread was asked to end.
+#[inline]
+pub(crate) fn with_slice<R>(ask: impl FnOnce(&Slice) -> R) -> (R, bool) {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive, and stays the current one while `ask` runs.
+    let header = unsafe { me.0.as_ref() };
+    (ask(&header.slice), is_cancelled(header))
+}
+
+/// The OS thread to which the current thread belongs for good, as the number of an owner of
+/// fibers. `None`: it is no fiber.
+pub(crate) fn owner() -> Option<usize> {
+    // SAFETY: the current thread is alive.
+    let owner = unsafe { thread_ref().0.as_ref() }.owner();
+    (owner != 0).then_some(owner)
+}
+
 /// Whether a wait that `wait` describes is over without having got what it waits for.
 pub(crate) fn interruption(wait: &Wait) -> Option<Outcome> {
     let me = thread_ref();
@@ -232,6 +260,7 @@ fn is_cancelled(header: &Header) -> bool {
 
 /// Writes down what the current thread waits for while `body` waits.
 pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
+    no_suspend::check();
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     let header = unsafe { me.0.as_ref() };

@@ -51,6 +51,7 @@ mod inbox;
 #[cfg(not(trefoil_loom))]
 mod launch;
 mod model;
+mod no_suspend;
 #[cfg(not(trefoil_loom))]
 mod no_unwind;
 #[cfg(not(trefoil_loom))]

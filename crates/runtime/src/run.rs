@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::{Domain, DomainId};
 use crate::registry::ThreadInfo;
 use crate::thread::JoinHandle;
-use crate::{caller, current};
+use crate::{caller, current, no_suspend};
 
 /// Refuses a `run` inside a `run`, for a runtime that is still to be made. One that exists has
 /// [`Runs::refuse_inside`].
@@ -18,6 +18,7 @@ use crate::{caller, current};
 /// If the calling thread is run by one of our runtimes, and makes no blocking call.
 #[track_caller]
 pub fn refuse_inside() {
+    no_suspend::check_call("run");
     refuse_run(current::in_runtime() && !caller::is_current());
 }
 

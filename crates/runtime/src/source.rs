@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::cancel;
 use crate::current;
+use crate::no_suspend;
 use crate::wait::{Outcome, Wait, Waiter};
 
 mod directions;
@@ -117,6 +118,8 @@ impl Source {
     ///
     /// `WouldBlock` when the time is over; what the poller says.
     pub fn wait(&self, interest: Interest, wait: &Wait) -> io::Result<()> {
+        // Before the runtime counts it.
+        no_suspend::check();
         match current::with_runtime(|runtime| runtime.wait_ready(self, interest, wait))? {
             Outcome::Woken => Ok(()),
             Outcome::TimedOut => Err(io::ErrorKind::WouldBlock.into()),

@@ -16,6 +16,7 @@ use core::panic::Location;
 use std::time::Instant;
 
 use crate::atomic::{AtomicU32, Ordering};
+use crate::no_suspend;
 use crate::reason::Reason;
 
 const WAITING: u32 = 0;
@@ -36,9 +37,11 @@ impl Wait {
     #[must_use]
     #[inline]
     pub fn new(reason: Reason) -> Wait {
+        let place = Location::caller();
+        no_suspend::prepare(reason, place);
         Wait {
             reason,
-            place: Location::caller(),
+            place,
             until: None,
             cancellable: false,
         }
@@ -49,6 +52,23 @@ impl Wait {
     #[inline]
     pub fn until(self, until: Option<Instant>) -> Wait {
         Wait { until, ..self }
+    }
+
+    /// Gives the lock back to the caller, under which it will make a waiter; but lets it go, and
+    /// panics, inside [`no_suspend`](crate::thread::no_suspend). [`Waiter::new`] panics there by
+    /// itself, and no code of others, a panic hook's or a message's destructor, is to run with a spin
+    /// lock held.
+    ///
+    /// # Panics
+    ///
+    /// Inside `no_suspend`.
+    #[inline]
+    pub fn allow<G>(&self, lock: G) -> G {
+        if no_suspend::is_on() {
+            drop(lock);
+            no_suspend::refuse(self.reason, self.place);
+        }
+        lock
     }
 
     /// Makes it a cancellation point.
@@ -105,9 +125,16 @@ pub struct Waiter {
 
 impl Waiter {
     /// A waiter of the current thread.
+    ///
+    /// # Panics
+    ///
+    /// Inside [`no_suspend`](crate::thread::no_suspend), with the place of the [`Wait`] that was made
+    /// last in there.
     #[must_use]
     #[inline]
+    #[track_caller]
     pub fn new() -> Waiter {
+        no_suspend::check();
         Waiter {
             word: AtomicU32::new(WAITING),
             thread: imp::me(),

@@ -47,13 +47,14 @@ impl Barrier {
     /// Parks the thread until all are there. No cancellation point: others rely on it.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
+        let wait = Wait::new(Reason::Barrier);
         let node = Node::new(());
         let mut queue = self.queue.lock();
         if queue.len() + 1 < self.threads {
             // SAFETY: we wait until the node is fired.
             unsafe { queue.push_back(&node) };
             drop(queue);
-            node.wait(&Wait::new(Reason::Barrier));
+            node.wait(&wait);
             return BarrierWaitResult(false);
         }
         let mut batch = Batch::new();

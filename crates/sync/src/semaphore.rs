@@ -129,6 +129,7 @@ impl Semaphore {
             drop(state);
             return Some(self.permit(count));
         }
+        let mut state = wait.allow(state);
         let node = Node::new(count);
         // SAFETY: `wait_in` returns after the node is out of the queue, and fired if
         // somebody else took it out.

@@ -7,6 +7,7 @@
 mod edges;
 mod futex;
 mod kept;
+mod placement;
 mod poll;
 pub(crate) mod room;
 mod space;
@@ -25,6 +26,7 @@ use crate::state::{SharedWake, State};
 use crate::thread::{NewThread, Thread};
 use crate::wait::{Outcome, Wait};
 
+pub use placement::Placement;
 pub(crate) use poll::interrupt;
 pub use poll::wait_ready;
 

@@ -180,7 +180,7 @@ unsafe fn free<F, T>(header: NonNull<Header>) {
 }
 
 /// Runs a drop that may panic where nobody could be told.
-fn quietly(drop: impl FnOnce()) {
+pub(super) fn quietly(drop: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(drop)) {
         // Dropping the payload might panic as well.
         mem::forget(payload);

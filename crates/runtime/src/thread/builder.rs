@@ -11,6 +11,7 @@ use super::scope::ScopeData;
 use crate::contract::Runtime;
 use crate::current;
 use crate::model::Model;
+use crate::os::Placement;
 
 /// The largest stack that a thread may ask for: 1 GiB.
 pub const MAX_STACK_SIZE: usize = 1 << 30;
@@ -22,6 +23,9 @@ pub struct Builder {
     name: Option<String>,
     stack_size: Option<usize>,
     model: Option<Model>,
+    placement: Placement,
+    /// The OS thread on which alone it may start. 0: on any.
+    only_on: usize,
 }
 
 impl Builder {
@@ -60,14 +64,58 @@ impl Builder {
         }
     }
 
+    /// How urgent the operating system takes the thread to be: a nice value, from -20, the most
+    /// urgent, to 19; 0 is usual. See `sched(7)`.
+    ///
+    /// Only a kernel thread can have one, which is [refused](Builder::spawn) elsewhere: the fibers of
+    /// an OS thread are all as urgent as it is. It gets an OS thread of its own, which ends with it,
+    /// and the kernel threads that it spawns are as urgent as it is, as with `nice(1)`.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    /// let builder = Builder::new().priority(20);
+    /// assert_eq!(builder.spawn(|| ()).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    /// ```
+    pub fn priority(self, nice: i32) -> Builder {
+        let placement = Placement {
+            nice: Some(nice),
+            ..self.placement
+        };
+        Builder { placement, ..self }
+    }
+
+    /// On which CPUs the operating system may run the thread, by their numbers.
+    ///
+    /// Only a kernel thread can choose, which is [refused](Builder::spawn) elsewhere: the fibers of an
+    /// OS thread run where it runs. It gets an OS thread of its own, which ends with it, and the
+    /// kernel threads that it spawns may use the same CPUs, as with `taskset(1)`.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    /// let builder = Builder::new().affinity([]);
+    /// assert_eq!(builder.spawn(|| ()).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    /// ```
+    pub fn affinity(self, cpus: impl IntoIterator<Item = usize>) -> Builder {
+        let placement = Placement {
+            cpus: Some(cpus.into_iter().collect()),
+            ..self.placement
+        };
+        Builder { placement, ..self }
+    }
+
     /// Spawns the thread on the current thread's runtime. It has not necessarily started
-    /// when this returns. Never blocks.
+    /// when this returns. Never blocks; but with a priority or an affinity it blocks the OS thread until
+    /// the new one has begun and got them.
     ///
     /// # Errors
     ///
-    /// `InvalidInput`: a name with a NUL, a stack size of 0 or above [`MAX_STACK_SIZE`].
+    /// `InvalidInput`: a name with a NUL, a stack size of 0 or above [`MAX_STACK_SIZE`], a priority
+    /// that is none, no CPU or one that there is not.
     /// `Unsupported`: the calling thread belongs to no runtime, or the runtime has no threads
-    /// of the model. Else what the operating system says when it refuses a kernel thread or
+    /// of the model; a priority or an affinity of a thread that is no kernel thread.
+    /// `PermissionDenied`: a priority above the process's own. Else what the operating system says when it refuses a kernel thread or
     /// memory.
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
@@ -79,9 +127,49 @@ impl Builder {
         unsafe { self.spawn_in(None, f) }
     }
 
+    /// As [`spawn`](Builder::spawn), with bounds that the caller has to see to.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
     /// # Safety
     ///
-    /// `F` and `T` are `Send` and outlive the thread.
+    /// As for [`std::thread::Builder::spawn_unchecked`]: what `f` and its value borrow lives until the
+    /// thread has ended, and the value has been taken or dropped.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    /// let number = 7;
+    /// // SAFETY: a plain OS thread cannot spawn, so nothing is borrowed.
+    /// let refused = unsafe { Builder::new().spawn_unchecked(|| number + 1) };
+    /// assert!(refused.is_err());
+    /// ```
+    #[track_caller]
+    pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        // SAFETY: by the bounds, and the caller's promise.
+        unsafe { self.spawn_in(None, f) }
+    }
+
+    /// It starts on this OS thread alone.
+    pub(super) fn here(self) -> io::Result<Builder> {
+        match current::owner() {
+            Some(only_on) if self.model.is_none_or(|model| model == current::model()) => {
+                Ok(Builder { only_on, ..self })
+            }
+            _ => Err(no_local_threads()),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `F` and `T` outlive the thread, and are `Send`; unless the builder is [`here`](Builder::here),
+    /// and the handle stays here too.
     #[track_caller]
     pub(super) unsafe fn spawn_in<F: FnOnce() -> T, T>(
         self,
@@ -119,11 +207,15 @@ impl Builder {
         if let Some(size) = self.stack_size {
             check_stack_size(size)?;
         }
+        self.placement.check()?;
+        let placed = !self.placement.is_empty();
         Ok(Traits {
             name: self.name.map(String::into_boxed_str),
             stack_size: self.stack_size.unwrap_or(0),
             domain: current::domain(),
             scope: None,
+            only_on: self.only_on,
+            placement: placed.then(|| Box::new(self.placement)),
             spawned_at: Some(Location::caller()),
         })
     }
@@ -143,6 +235,9 @@ pub fn check_stack_size(size: usize) -> io::Result<()> {
 }
 
 fn start(runtime: &dyn Runtime, thread: NewThread, model: Model) -> io::Result<()> {
+    if thread.placement().is_some() && model != Model::Kernel {
+        return Err(no_placement(model));
+    }
     if model == runtime.model() {
         return runtime.start(thread);
     }
@@ -154,6 +249,27 @@ fn start(runtime: &dyn Runtime, thread: NewThread, model: Model) -> io::Result<(
 
 fn invalid(sentence: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, sentence)
+}
+
+#[cold]
+fn no_placement(model: Model) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!(
+            "a {model} thread has no priority and no affinity of its own, for it shares its OS \
+             thread: spawn it with `.model(Model::Kernel)`"
+        ),
+    )
+}
+
+#[cold]
+fn no_local_threads() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "a local thread runs on the OS thread that spawns it, and only a green or hybrid thread \
+         shares its OS thread with others, of its own model: spawn it from one, or let the closure \
+         be `Send` and use `spawn`",
+    )
 }
 
 #[cold]

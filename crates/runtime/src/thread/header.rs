@@ -8,7 +8,7 @@
 //! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `is_main`, `concluded`, `stage` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `is_main`, `concluded`, `stage`, `locals`, `slice` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -23,14 +23,16 @@ use std::process;
 use std::sync::Arc;
 
 use super::block::{Stage, VTable};
+use super::checkpoint::Slice;
 use super::handle::Addressee;
 use super::join::JoinWord;
+use super::locals::Locals;
 use super::scope::ScopeData;
 use crate::contract::Runtime;
 use crate::domain::DomainId;
 use crate::inbox::Link;
 use crate::model::Model;
-use crate::os::FOREIGN;
+use crate::os::{FOREIGN, Placement};
 use crate::owner;
 use crate::reason::WaitingNote;
 use crate::registry::Listed;
@@ -87,6 +89,9 @@ pub(crate) struct Traits {
     /// The `run` that it belongs to.
     pub(crate) domain: DomainId,
     pub(crate) scope: Option<Arc<ScopeData>>,
+    /// The owner of the OS thread on which alone it may start. 0: on any.
+    pub(crate) only_on: usize,
+    pub(crate) placement: Option<Box<Placement>>,
     /// Where; `None`: it is a plain OS thread.
     pub(crate) spawned_at: Option<&'static Location<'static>>,
 }
@@ -127,6 +132,8 @@ pub(crate) struct Header {
     pub(crate) mail_link: Link<Addressee>,
     pub(crate) listed: Listed,
     // The rest.
+    pub(crate) locals: Locals,
+    pub(crate) slice: Slice,
     pub(crate) id: ThreadId,
     pub(crate) traits: Traits,
     /// What interrupts the poll of a kernel thread that waits for a descriptor.
@@ -166,6 +173,8 @@ impl Header {
             depth: Cell::new(core::ptr::null()),
             mail_link: Link::new(),
             listed: Listed::new(),
+            locals: Locals::new(),
+            slice: Slice::new(),
             alarm: Spin::new(None),
         }
     }

@@ -206,11 +206,14 @@ pub(super) fn run_current(meter: Option<&Meter>) {
             Header::call(header);
             conclude(header, meter);
         }
+        header.as_ref().locals.free();
         header.as_ref().concluded.set(true);
     }
 }
 
 /// Tells whoever waits for the thread that it has ended; drops a result that nobody asks for.
+///
+/// Before that its locals are dropped.
 ///
 /// That is done on the thread's own stack, where a destructor may wait. Nothing of what the
 /// thread has borrowed is touched afterwards.
@@ -231,6 +234,8 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>) {
         // SAFETY: the handle has gone, so the result is nobody else's.
         unsafe { Header::clear(pointer) };
     }
+    // A thread that never ran has none.
+    header.locals.end();
     if let Some(meter) = meter {
         // Before anybody is told: who has joined it finds it counted.
         meter.note(header);
@@ -265,6 +270,8 @@ unsafe fn clear_late(pointer: NonNull<Header>) {
         if pointer.as_ref().stage.get() == Stage::Result {
             registry::insert(pointer);
             Header::clear(pointer);
+            // Its destructor may have made some.
+            pointer.as_ref().locals.end();
             registry::remove(pointer);
         }
     }

@@ -5,28 +5,39 @@
 
 mod block;
 mod builder;
+mod checkpoint;
 #[cfg(feature = "fibers")]
 pub(crate) mod fiber;
 #[cfg(not(feature = "fibers"))]
 #[path = "no_fiber.rs"]
 pub(crate) mod fiber;
+mod fork;
 mod handle;
 mod header;
 mod join;
 mod live;
+mod local;
+mod local_thread;
+mod locals;
 mod new;
 mod park;
 mod scope;
 
+pub use crate::no_suspend::no_suspend;
 pub use builder::{Builder, MAX_STACK_SIZE, check_stack_size, spawn};
+pub(crate) use checkpoint::Slice;
+pub use checkpoint::checkpoint;
 #[cfg(feature = "fibers")]
 pub use fiber::Left;
+pub use fork::join;
 pub(crate) use handle::ThreadRef;
 pub use handle::{Addressee, Mail, Thread};
 pub(crate) use header::Header;
 pub use header::ThreadId;
 pub use join::JoinHandle;
 pub use live::Live;
+pub use local::{AccessError, LocalKey};
+pub use local_thread::{LocalJoinHandle, spawn_local};
 pub use new::NewThread;
 pub(crate) use new::adopted;
 pub use park::{

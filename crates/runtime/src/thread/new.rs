@@ -14,6 +14,7 @@ use super::{Thread, live};
 use crate::contract::Runtime;
 use crate::domain::Domain;
 use crate::model::Model;
+use crate::os::Placement;
 use crate::owner::Owner;
 use crate::registry;
 
@@ -26,13 +27,15 @@ pub struct NewThread {
     header: NonNull<Header>,
 }
 
-// SAFETY: a thread's closure is `Send`, and nobody else touches it before the start.
+// SAFETY: a thread's closure is `Send`, and nobody else touches it before the start. That of a local
+// thread is not: then `start`, `refuse` and `drop` see to it that only its own OS thread does.
 unsafe impl Send for NewThread {}
 
 impl NewThread {
     /// # Safety
     ///
-    /// `F` and `T` are `Send`, and outlive the thread.
+    /// `F` and `T` outlive the thread; and they are `Send`, or `only_on` names the calling OS thread
+    /// and the handle stays there.
     pub(super) unsafe fn make<F: FnOnce() -> T, T>(
         closure: F,
         model: Model,
@@ -64,8 +67,8 @@ impl NewThread {
             name: Some("main".into()),
             stack_size: stack_size.unwrap_or(0),
             domain: domain.id(),
-            scope: None,
             spawned_at: Some(Location::caller()),
+            ..Traits::default()
         };
         // SAFETY: by the bounds.
         let (thread, handle) = unsafe { NewThread::make(closure, model, traits) };
@@ -87,13 +90,47 @@ impl NewThread {
         (size != 0).then_some(size)
     }
 
+    /// Whether it may start on one OS thread alone, which is the one that spawns it: on its worker,
+    /// and not where another one may take it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.thread().header().traits.only_on != 0
+    }
+
+    /// What was asked of the operating system's scheduler, of a kernel thread alone.
+    #[must_use]
+    pub fn placement(&self) -> Option<&Placement> {
+        self.thread().header().traits.placement.as_deref()
+    }
+
+    fn may_run_here(&self) -> bool {
+        let only_on = self.thread().header().traits.only_on;
+        only_on == 0 || Owner::is_here(only_on)
+    }
+
+    #[track_caller]
+    fn assert_may_run_here(&self) {
+        assert!(
+            self.may_run_here(),
+            "a local thread starts and ends on the OS thread that spawned it"
+        );
+    }
+
     /// Starts it as a fiber of the calling OS thread, which is `owner`; `home` answers for
     /// it. By Rule 1 it never leaves this OS thread.
+    ///
+    /// # Panics
+    ///
+    /// If it is the local thread of another OS thread.
     pub fn start_here(self, home: Arc<dyn Runtime>, owner: &Owner) -> Live {
         self.start(home, owner.key())
     }
 
     /// Starts it as the calling kernel thread itself.
+    ///
+    /// # Panics
+    ///
+    /// If it is a local thread.
     pub fn start_kernel(self, home: Arc<dyn Runtime>) -> Live {
         self.start(home, 0)
     }
@@ -110,6 +147,7 @@ impl NewThread {
     }
 
     fn start(self, home: Arc<dyn Runtime>, owner: usize) -> Live {
+        self.assert_may_run_here();
         let header = self.into_pointer();
         // SAFETY: we held the `NewThread`.
         unsafe {
@@ -119,7 +157,12 @@ impl NewThread {
     }
 
     /// Ends the thread without having started it; its joiner gets `payload`.
+    ///
+    /// # Panics
+    ///
+    /// If it is the local thread of another OS thread.
     pub fn refuse(self, payload: Box<dyn core::any::Any + Send>) {
+        self.assert_may_run_here();
         let header = self.into_pointer();
         // SAFETY: we held the `NewThread`, so the closure is in place and ours.
         unsafe {
@@ -131,6 +174,14 @@ impl NewThread {
 
 impl Drop for NewThread {
     fn drop(&mut self) {
+        if !self.may_run_here() {
+            // A runtime that lets it get away has a defect; leaking is what is left that is sound.
+            debug_assert!(
+                std::thread::panicking(),
+                "a local thread was dropped elsewhere"
+            );
+            return;
+        }
         // SAFETY: we hold the `NewThread`, so the closure is in place and ours.
         unsafe {
             Header::refuse_cancelled(self.header);

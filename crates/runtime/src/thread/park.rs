@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Thread;
 use crate::cancel;
 use crate::current;
+use crate::no_suspend;
 use crate::reason::Reason;
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
@@ -60,7 +61,9 @@ pub fn sleep_until(deadline: Instant) {
     sleep_as(&Wait::new(Reason::Sleep).until(Some(deadline)));
 }
 
+#[track_caller]
 fn sleep_as(wait: &Wait) {
+    no_suspend::check();
     if current::wait_until(&wait.cancellable(), || false) == Outcome::Cancelled {
         cancel::raise();
     }
@@ -74,8 +77,14 @@ pub fn deadline_after(duration: Duration) -> Option<Instant> {
 }
 
 /// Lets other threads that are ready run first. No cancellation point.
+///
+/// # Panics
+///
+/// Inside [`no_suspend`](super::no_suspend).
 #[inline(always)]
+#[track_caller]
 pub fn yield_now() {
+    no_suspend::check_call("yield_now");
     current::yield_now();
 }
 

@@ -13,6 +13,7 @@ use super::Thread;
 use super::builder::Builder;
 use super::join::JoinHandle;
 use crate::current;
+use crate::no_suspend;
 use crate::reason::Reason;
 use crate::wait::Wait;
 
@@ -73,7 +74,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 ///
 /// # Panics
 ///
-/// With `body`'s panic, if it panicked; else, if a thread panicked whose handle was not
+/// Inside [`no_suspend`](super::no_suspend), before `body` is called. With `body`'s panic, if it panicked; else, if a thread panicked whose handle was not
 /// joined. In both cases all threads have ended before.
 #[track_caller]
 pub fn scope<'env, F, T>(body: F) -> T
@@ -81,6 +82,8 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let wait = Wait::new(Reason::Scope);
+    // At the end it would be too late: children may borrow.
+    no_suspend::check();
     let scope = Scope {
         data: Arc::new(ScopeData {
             running: AtomicUsize::new(0),

@@ -273,11 +273,12 @@ impl<T> Shared<T> {
     #[inline]
     fn wait(
         &self,
-        mut state: SpinGuard<'_, State<T>>,
+        state: SpinGuard<'_, State<T>>,
         waiting: impl Fn(&mut State<T>) -> &mut Waiting<T>,
         message: Option<T>,
         wait: Wait,
     ) -> (Outcome, Option<T>) {
+        let mut state = wait.allow(state);
         // This is short and calls nobody's code, although the lock is held: it reads a
         // thread-local. (A plain OS thread that waits for the first time in its life gets its
         // control block here.)

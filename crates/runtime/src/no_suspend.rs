@@ -1,0 +1,147 @@
+//! Where a thread must not leave its stack: a wait in there is a panic that names the place.
+//!
+//! A region belongs to the OS thread, and not to the thread: nobody else runs on it before the
+//! region is left, for that is what it forbids. So a thread-local is enough, and a wait asks one
+//! word.
+//!
+//! Who waits asks before anybody else can know of the wait, for a panic must leave nothing behind:
+//!
+//! * [`Waiter::new`](crate::Waiter::new), and so all that queues the thread somewhere
+//!   (with a spin lock held, `Wait::allow` asks before);
+//! * what waits without a waiter: `park`, `sleep`, `yield_now`, `scope`, `blocking`, descriptors,
+//!   and `run`.
+//!
+//! On a kernel thread nobody else would run on its stack. It is refused there all the same: the
+//! models agree.
+#![forbid(unsafe_code)]
+
+use core::cell::Cell;
+use core::fmt;
+use core::panic::Location;
+
+use crate::reason::Reason;
+
+type Place = &'static Location<'static>;
+
+thread_local! {
+    /// Where the innermost region was entered.
+    static REGION: Cell<Option<Place>> = const { Cell::new(None) };
+    /// In a region: for what a call that may wait was going to wait, and where it is.
+    static PREPARED: Cell<Option<(Reason, Place)>> = const { Cell::new(None) };
+}
+
+/// Leaves the region also where it unwinds.
+struct Region {
+    outer: Option<Place>,
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        REGION.set(self.outer);
+        PREPARED.set(None);
+    }
+}
+
+/// Runs `f`, and panics where the thread would have to wait in there.
+///
+/// For code that safe Rust allows and a fiber breaks, if it is left in the middle and another one
+/// of the same OS thread runs meanwhile: a scope that a `std::thread_local!` tracks, the
+/// initializer of a lazy `std::thread_local!`, a lock of `std` that is held. A library that calls
+/// what it was given in such a place, a callback, a `Display` or `Drop` of its user, wraps the call.
+/// The user then gets a panic that says where the wait is, and not a wrong value.
+///
+/// Every call of Trefoil panics that would have to wait, in all models alike; and those that always
+/// may: [`yield_now`](crate::thread::yield_now), [`scope`](crate::thread::scope),
+/// [`blocking`](crate::thread::blocking), `Barrier::wait` and `run`. One that finds at once what
+/// it wants does not: a free lock, a message that is there. A
+/// [`checkpoint`](crate::thread::checkpoint) lets nobody else run, and
+/// [`join`](crate::thread::join) runs both closures one after the other.
+///
+/// What is not of Trefoil is not seen: a blocking call of the operating system does not leave the
+/// stack. Costs nothing where no wait is.
+///
+/// # Panics
+///
+/// With `f`'s panic: also that of a wait in `f`. In a panic hook, where no panic can be caught, that
+/// ends the process, and the sentence is written first.
+///
+/// ```
+/// use std::panic::catch_unwind;
+/// use std::time::Duration;
+/// use trefoil_runtime::thread;
+///
+/// assert_eq!(thread::no_suspend(|| 1 + 1), 2);
+/// let slept = catch_unwind(|| thread::no_suspend(|| thread::sleep(Duration::from_secs(3600))));
+/// let sentence = slept.unwrap_err().downcast::<String>().unwrap();
+/// assert!(sentence.contains(file!()), "it names the place: {sentence}");
+/// ```
+#[track_caller]
+pub fn no_suspend<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    let _region = Region {
+        outer: REGION.replace(Some(Location::caller())),
+    };
+    f()
+}
+
+/// Whether the current thread must not leave its stack.
+#[inline]
+pub(crate) fn is_on() -> bool {
+    REGION.get().is_some()
+}
+
+/// A call may wait for this, at this place of the program.
+#[inline]
+pub(crate) fn prepare(reason: Reason, place: Place) {
+    if is_on() {
+        PREPARED.set(Some((reason, place)));
+    }
+}
+
+/// The thread is going to wait.
+///
+/// # Panics
+///
+/// If it must not.
+#[inline]
+#[track_caller]
+pub(crate) fn check() {
+    if let Some(region) = REGION.get() {
+        refuse_wait(PREPARED.get(), region);
+    }
+}
+
+/// For a wait that must not be.
+#[cold]
+pub(crate) fn refuse(reason: Reason, place: Place) -> ! {
+    refuse_wait(Some((reason, place)), REGION.get().unwrap_or(place))
+}
+
+/// The same, for a call that waits for nothing in particular.
+#[inline]
+#[track_caller]
+pub(crate) fn check_call(name: &str) {
+    if let Some(region) = REGION.get() {
+        refuse_call(&format_args!("`{name}`"), Location::caller(), region);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse_wait(prepared: Option<(Reason, Place)>, region: Place) -> ! {
+    match prepared {
+        Some((reason, place)) => refuse_call(&format_args!("a wait for {reason}"), place, region),
+        None => refuse_call(&"a wait", Location::caller(), region),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse_call(what: &dyn fmt::Display, place: Place, region: Place) -> ! {
+    panic!(
+        "{what} at {place} would let other threads run on this OS thread, which must not be \
+         inside `thread::no_suspend`, entered at {region}: wait before it or after it"
+    )
+}
