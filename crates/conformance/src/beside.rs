@@ -120,3 +120,9 @@ pub fn a_kernel_thread_asks_for_the_run_it_is_in<S: Subject>() {
     assert_eq!(counted(&theirs), Some(1), "{theirs:#?}");
     assert_eq!(counted(&ours), Some(2), "{ours:#?}");
 }
+
+/// A kernel thread among threads of any model gets a priority and an affinity of its own; what it
+/// spawns gets them too, and nobody else.
+pub fn a_kernel_thread_is_placed<S: Subject>() {
+    run::<S, _>(crate::placement::get_both);
+}

@@ -148,6 +148,71 @@ macro_rules! suite {
                 the_parent_waits_for_its_scope,
                 no_end_of_a_child_is_lost,
             }
+            locals {
+                every_thread_has_its_own,
+                a_reference_outlives_waits,
+                it_is_made_at_the_first_use,
+                all_forms_are_those_of_std,
+                they_are_dropped_before_the_joiner_is_told,
+                they_are_dropped_before_a_scope_ends,
+                they_are_dropped_at_any_end,
+                the_youngest_is_dropped_first,
+                a_destructor_may_wait,
+                a_destructor_may_use_others,
+                a_panic_of_a_destructor_ends_there,
+                a_detached_result_may_use_them,
+                an_initializer_may_do_anything,
+                a_value_may_be_lent,
+                a_plain_thread_has_some,
+            }
+            join_two {
+                both_borrow_and_return,
+                joins_nest,
+                each_may_wait_for_the_other,
+                a_panic_waits_for_the_other,
+                a_cancelled_caller_waits_for_the_other,
+                it_works_where_no_thread_can_be_had,
+                nothing_borrowed_is_used_later,
+            }
+            checkpoint {
+                others_get_their_turn,
+                timers_come,
+                a_computing_thread_is_ended,
+                a_destructor_may_compute,
+                a_plain_thread_goes_on,
+            }
+            no_suspend {
+                every_wait_is_refused,
+                a_wait_for_another_thread_is_refused,
+                what_need_not_wait_goes_on,
+                a_checkpoint_lets_nobody_run,
+                a_region_ends_with_its_closure,
+                nothing_is_left_behind,
+                a_refused_message_may_use_the_channel,
+                a_wait_in_a_tracked_scope_says_so,
+                a_wait_in_an_initializer_says_so,
+                a_wait_in_a_hook_says_so,
+                a_wait_while_unwinding_says_so,
+                a_wait_with_a_lock_of_std_says_so,
+                a_wait_with_a_lent_local_says_so,
+            }
+            local_threads {
+                what_is_shared_need_not_be_send,
+                it_starts_on_this_very_worker,
+                it_waits_like_others,
+                what_it_has_is_dropped_here,
+                a_panic_arrives_at_join,
+                it_is_refused_where_there_is_nobody_to_share_with,
+            }
+            placement {
+                a_kernel_thread_gets_both,
+                the_next_thread_is_as_usual,
+                children_are_placed_like_their_parent,
+                nonsense_is_refused,
+                a_missing_cpu_is_refused,
+                a_higher_priority_takes_a_privilege,
+                it_waits_like_others,
+            }
             mutex {
                 one_at_a_time,
                 a_taken_lock_is_waited_for,
@@ -383,6 +448,7 @@ macro_rules! suite_beside {
             a_kernel_thread_of_another_run_may_drop_a_runtime,
             a_kernel_thread_is_measured_with_the_others,
             a_kernel_thread_asks_for_the_run_it_is_in,
+            a_kernel_thread_is_placed,
         }
     };
     (@ $subject:ty; $($promise:ident,)*) => {
@@ -412,6 +478,12 @@ mod tests {
         ("park", include_str!("park.rs")),
         ("time", include_str!("time.rs")),
         ("scope", include_str!("scope.rs")),
+        ("locals", include_str!("locals.rs")),
+        ("join_two", include_str!("join_two.rs")),
+        ("checkpoint", include_str!("checkpoint.rs")),
+        ("no_suspend", include_str!("no_suspend.rs")),
+        ("local_threads", include_str!("local_threads.rs")),
+        ("placement", include_str!("placement.rs")),
         ("mutex", include_str!("mutex.rs")),
         ("condvar", include_str!("condvar.rs")),
         ("rwlock", include_str!("rwlock.rs")),

@@ -62,8 +62,8 @@ impl Drop for Region {
 ///
 /// # Panics
 ///
-/// With `f`'s panic: also that of a wait in `f`. In a panic hook, where no panic can be caught, that
-/// ends the process, and the sentence is written first.
+/// With `f`'s panic: also that of a wait in `f`. Out of a panic hook no panic can come: there the
+/// process ends, and the place of the wait is written.
 ///
 /// ```
 /// use std::panic::catch_unwind;

@@ -133,7 +133,7 @@ pub use trefoil_macros::main;
 pub use trefoil_runtime::cancel::Cancelled;
 pub use trefoil_runtime::{
     Model, Reason, RunState, StackUsage, ThreadInfo, UnknownModel, Waiting, in_runtime,
-    stack_usage, threads,
+    stack_usage, thread_local, threads,
 };
 
 /// Channels between threads, as in `crossbeam-channel`.

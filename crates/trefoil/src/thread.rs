@@ -32,6 +32,7 @@
 
 pub use std::thread::{Result, available_parallelism};
 pub use trefoil_runtime::thread::{
-    Builder, JoinHandle, MAX_STACK_SIZE, Scope, ScopedJoinHandle, Thread, ThreadId, blocking,
-    current, panicking, park, park_timeout, scope, sleep, sleep_until, spawn, yield_now,
+    AccessError, Builder, JoinHandle, LocalJoinHandle, LocalKey, MAX_STACK_SIZE, Scope,
+    ScopedJoinHandle, Thread, ThreadId, blocking, checkpoint, current, join, no_suspend, panicking,
+    park, park_timeout, scope, sleep, sleep_until, spawn, spawn_local, yield_now,
 };
