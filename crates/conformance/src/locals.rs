@@ -257,6 +257,32 @@ pub fn a_destructor_may_wait<S: Subject>() {
     });
 }
 
+/// In a thread that was asked to end, a wait of a destructor that is a cancellation point is left: the
+/// thread ends, and its other values are dropped.
+pub fn a_destructor_of_an_ended_thread_is_left<S: Subject>() {
+    struct Parks(Witness);
+    impl Drop for Parks {
+        fn drop(&mut self) {
+            let _token = self.0.token();
+            thread::park();
+        }
+    }
+    thread_local!(static PARKS: RefCell<Option<Parks>> = const { RefCell::new(None) });
+    let witness = Witness::new();
+    let (seen, token) = (witness.clone(), witness.token());
+    let handle = run::<S, _>(move || {
+        let thread = thread::spawn(move || {
+            keep(token);
+            PARKS.set(Some(Parks(seen)));
+            thread::park();
+        });
+        until_waiting(thread.thread(), Reason::Park);
+        thread
+    });
+    assert_eq!(witness.dropped(), 2);
+    assert!(handle.join().unwrap_err().is::<Cancelled>());
+}
+
 /// A destructor may use other variables, older ones and such as the thread has not used before. Its
 /// own is gone.
 pub fn a_destructor_may_use_others<S: Subject>() {

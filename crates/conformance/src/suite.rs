@@ -158,6 +158,7 @@ macro_rules! suite {
                 they_are_dropped_at_any_end,
                 the_youngest_is_dropped_first,
                 a_destructor_may_wait,
+                a_destructor_of_an_ended_thread_is_left,
                 a_destructor_may_use_others,
                 a_panic_of_a_destructor_ends_there,
                 a_detached_result_may_use_them,

@@ -28,6 +28,40 @@
 //! });
 //! assert_eq!(number, 23_416_728_348_467_685);
 //! ```
+//!
+//! Threads that share what is not `Send`: [`spawn_local`]. Variables of which every thread has its own:
+//! [`thread_local!`](crate::thread_local!).
+//!
+//! ```
+//! use std::cell::Cell;
+//! use std::rc::Rc;
+//! use trefoil::{Builder, Model, thread};
+//!
+//! # if cfg!(not(feature = "green")) { return Ok(()); }
+//! trefoil::thread_local!(static TURNS: Cell<u32> = const { Cell::new(0) });
+//!
+//! let runtime = Builder::new().model(Model::Green).build()?;
+//! let sum = runtime.run(|| {
+//!     let sum = Rc::new(Cell::new(0));
+//!     let threads = [1, 2, 3].map(|n| {
+//!         let sum = Rc::clone(&sum);
+//!         thread::spawn_local(move || {
+//!             TURNS.set(TURNS.get() + 1);
+//!             thread::yield_now();
+//!             sum.set(sum.get() + n);
+//!             TURNS.get()
+//!         })
+//!     });
+//!     // Each has counted for itself.
+//!     assert_eq!(threads.map(|thread| thread.join().unwrap()), [1, 1, 1]);
+//!     sum.get()
+//! });
+//! assert_eq!(sum, 6);
+//! # Ok::<(), trefoil::Error>(())
+//! ```
+//!
+//! A loop that computes calls [`checkpoint`]. Work is split by [`join`]. What a fiber must not be
+//! suspended in stands in [`no_suspend`].
 #![forbid(unsafe_code)]
 
 pub use std::thread::{Result, available_parallelism};

@@ -5,6 +5,7 @@
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -170,6 +171,30 @@ fn bytes() -> usize {
     })
 }
 
+trefoil::thread_local!(static COUNT: Cell<usize> = Cell::new(0));
+
+fn locals() -> usize {
+    second_time(4, |_| (0..ROUNDS).for_each(|_| COUNT.set(COUNT.get() + 1)))
+}
+
+fn checkpoints() -> usize {
+    second_time(4, |_| (0..ROUNDS * 100).for_each(|_| thread::checkpoint()))
+}
+
+/// What [`ROUNDS`] joins of two closures allocate.
+fn joins() -> usize {
+    let join = || {
+        let sum = AtomicUsize::new(0);
+        let add = || sum.fetch_add(1, Ordering::Relaxed);
+        (0..ROUNDS).for_each(|_| drop(thread::join(add, add)));
+        assert_eq!(sum.into_inner(), 2 * ROUNDS);
+    };
+    join();
+    let before = allocations();
+    join();
+    allocations() - before
+}
+
 /// What [`ROUNDS`] threads allocate that are spawned, so many at a time, and joined.
 fn spawns(at_once: usize) -> usize {
     // A kernel thread that was joined may not wait for the next one yet: there are to be enough.
@@ -210,6 +235,8 @@ fn check(model: Model) {
         ("a contended mutex", locks()),
         ("a condition variable", conditions()),
         ("a socket", bytes()),
+        ("a thread's local", locals()),
+        ("a checkpoint", checkpoints()),
     ];
     for (what, allocated) in waits {
         assert!(
@@ -221,6 +248,11 @@ fn check(model: Model) {
         Model::Kernel => ROUNDS + ROUNDS.div_ceil(PER_BLOCK),
         Model::Green | Model::Hybrid => ROUNDS,
     };
+    let allocated = (0..5).map(|_| joins()).min().unwrap();
+    assert!(
+        (ROUNDS..=once + STRAY).contains(&allocated),
+        "{model}: {ROUNDS} joins of two closures: {allocated} allocations"
+    );
     for at_once in [1, 50] {
         // Of five times the least: a kernel thread that has ended may not wait for the next one yet, so
         // that another is started, which allocates.

@@ -26,6 +26,10 @@ pub fn current() -> Thread {
 /// Parks the calling thread until somebody [unparks](Thread::unpark) it. An unpark that
 /// came before makes it return at once. A cancellation point.
 ///
+/// # Panics
+///
+/// Inside [`no_suspend`](super::no_suspend), unless it returns at once.
+///
 /// ```
 /// use trefoil_runtime::thread;
 /// thread::current().unpark();
@@ -37,6 +41,12 @@ pub fn park() {
 }
 
 /// As [`park`], for at most this long. The caller cannot tell which it was.
+///
+/// ```
+/// use std::time::Duration;
+/// use trefoil_runtime::thread;
+/// thread::park_timeout(Duration::from_millis(1)); // returns by itself
+/// ```
 #[track_caller]
 pub fn park_timeout(duration: Duration) {
     let until = deadline_after(duration);
@@ -50,12 +60,36 @@ fn park_as(wait: &Wait) {
 }
 
 /// Parks the calling thread for at least this long. A cancellation point.
+///
+/// # Panics
+///
+/// Inside [`no_suspend`](super::no_suspend).
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use trefoil_runtime::thread;
+/// let begin = Instant::now();
+/// thread::sleep(Duration::from_millis(1));
+/// assert!(begin.elapsed() >= Duration::from_millis(1));
+/// ```
 #[track_caller]
 pub fn sleep(duration: Duration) {
     sleep_as(&Wait::new(Reason::Sleep).until(deadline_after(duration)));
 }
 
 /// Parks the calling thread at least until this time. A cancellation point.
+///
+/// # Panics
+///
+/// Inside [`no_suspend`](super::no_suspend).
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use trefoil_runtime::thread;
+/// let deadline = Instant::now() + Duration::from_millis(1);
+/// thread::sleep_until(deadline);
+/// assert!(Instant::now() >= deadline);
+/// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) {
     sleep_as(&Wait::new(Reason::Sleep).until(Some(deadline)));
@@ -101,7 +135,7 @@ pub fn yield_now() {
 ///
 /// # Panics
 ///
-/// With `f`'s panic.
+/// With `f`'s panic. Inside [`no_suspend`](super::no_suspend), before `f` is called.
 ///
 /// ```
 /// let text = trefoil_runtime::thread::blocking(|| std::fs::read_to_string("/proc/self/comm"));
