@@ -234,16 +234,17 @@ pub fn the_youngest_is_dropped_first<S: Subject>() {
     assert_eq!(*list.lock().unwrap(), ["closure", "one", "three", "two"]);
 }
 
+struct Waits(Receiver<Token>);
+impl Drop for Waits {
+    fn drop(&mut self) {
+        thread::yield_now();
+        thread::sleep(Duration::from_millis(1));
+        let _token = self.0.recv().unwrap();
+    }
+}
+
 /// A destructor may wait, for as long as it takes; nobody is told before.
 pub fn a_destructor_may_wait<S: Subject>() {
-    struct Waits(Receiver<Token>);
-    impl Drop for Waits {
-        fn drop(&mut self) {
-            thread::yield_now();
-            thread::sleep(Duration::from_millis(1));
-            let _token = self.0.recv().unwrap();
-        }
-    }
     thread_local!(static WAITS: RefCell<Option<Waits>> = const { RefCell::new(None) });
     run::<S, _>(|| {
         let (go, gate) = bounded(1);
@@ -333,19 +334,22 @@ pub fn a_panic_of_a_destructor_ends_there<S: Subject>() {
     });
 }
 
+/// Keeps its token in a variable of the thread that drops it.
+struct Keeps(Option<Token>);
+
+impl Drop for Keeps {
+    fn drop(&mut self) {
+        keep(self.0.take().unwrap());
+    }
+}
+
 /// A result that nobody asks for may use the thread's variables when it is dropped, also at the very
 /// last moment; nothing is left behind.
 pub fn a_detached_result_may_use_them<S: Subject>() {
-    struct Uses(Option<Token>);
-    impl Drop for Uses {
-        fn drop(&mut self) {
-            keep(self.0.take().unwrap());
-        }
-    }
     run::<S, _>(|| {
         for round in 0..200_u32 {
             let witness = Witness::new();
-            let result = Uses(Some(witness.token()));
+            let result = Keeps(Some(witness.token()));
             let thread = thread::spawn(move || result);
             (0..round % 40).for_each(|_| std::hint::spin_loop());
             if round % 3 == 0 {
@@ -358,6 +362,26 @@ pub fn a_detached_result_may_use_them<S: Subject>() {
                 witness.dropped() == 1
             });
         }
+    });
+}
+
+/// The handle goes while the thread drops its variables: then the result is dropped after them, and
+/// what it leaves in others is dropped too.
+pub fn a_result_that_is_left_late_may_use_them<S: Subject>() {
+    thread_local!(static WAITS: RefCell<Option<Waits>> = const { RefCell::new(None) });
+    run::<S, _>(|| {
+        let (go, gate) = bounded(1);
+        let witness = Witness::new();
+        let result = Keeps(Some(witness.token()));
+        let thread = thread::spawn(move || {
+            WAITS.set(Some(Waits(gate)));
+            result
+        });
+        until_waiting(thread.thread(), Reason::Receive);
+        drop(thread);
+        assert_eq!(witness.dropped(), 0);
+        go.send(witness.token()).unwrap();
+        until(|| witness.dropped() == 2);
     });
 }
 

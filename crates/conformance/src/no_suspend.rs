@@ -27,7 +27,6 @@ fn refused<T>(call: impl FnOnce() -> T) -> String {
 }
 
 /// Every kind of wait is refused, with what it is for and where.
-#[expect(clippy::redundant_closure, reason = "the place is that of the call")]
 pub fn every_wait_is_refused<S: Subject>() {
     run::<S, _>(|| {
         let line = line!() + 1;

@@ -162,6 +162,7 @@ macro_rules! suite {
                 a_destructor_may_use_others,
                 a_panic_of_a_destructor_ends_there,
                 a_detached_result_may_use_them,
+                a_result_that_is_left_late_may_use_them,
                 an_initializer_may_do_anything,
                 a_value_may_be_lent,
                 a_plain_thread_has_some,

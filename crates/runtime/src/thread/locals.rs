@@ -245,8 +245,9 @@ mod tests {
     use std::rc::Rc;
 
     fn read<T: Copy>(locals: &Locals, number: &Number) -> Option<T> {
-        // SAFETY: the tests keep one type under a number, and nothing has ended.
+        // SAFETY: the tests keep one type under a number.
         match unsafe { locals.find::<T>(number) } {
+            // SAFETY: it is alive, and a copy leaves it so.
             Found::Alive(value) => Some(unsafe { value.read() }),
             Found::Nothing | Found::Gone => None,
         }
@@ -276,10 +277,8 @@ mod tests {
         locals.end();
         assert_eq!(Rc::strong_count(&value), 1);
         // SAFETY: an `Rc<()>` was kept there.
-        assert!(matches!(
-            unsafe { locals.find::<Rc<()>>(&number) },
-            Found::Gone
-        ));
+        let found = unsafe { locals.find::<Rc<()>>(&number) };
+        assert!(matches!(found, Found::Gone));
         locals.end();
         locals.free();
     }
