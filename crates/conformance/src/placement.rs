@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::mpsc;
 
 use trefoil_runtime::thread::{self, Builder};
 use trefoil_runtime::{Model, Reason};
@@ -182,7 +183,13 @@ pub fn a_missing_cpu_is_refused<S: Subject>() {
             let witness = Witness::new();
             let token = witness.token();
             let builder = Builder::new().affinity(cpus);
-            let refused = builder.spawn(move || drop(token)).unwrap_err();
+            let (ran, runs) = mpsc::channel();
+            let refused = builder.spawn(move || {
+                let _token = token;
+                ran.send(()).unwrap();
+            });
+            let refused = refused.unwrap_err();
+            assert!(runs.recv().is_err(), "it has run all the same");
             assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{refused}");
             assert!(refused.to_string().contains("8191"), "{refused}");
             assert_eq!(witness.dropped(), 1);

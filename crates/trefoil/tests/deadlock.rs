@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trefoil::channel::{bounded, unbounded};
+use trefoil::net::TcpListener;
 use trefoil::sync::Mutex;
 use trefoil::{Model, thread};
 use trefoil_green::Runtime;
@@ -25,6 +26,7 @@ type Case = (&'static str, fn());
 
 const CASES: &[Case] = &[
     ("nobody else is there", nobody_else_is_there),
+    ("waits have been refused", waits_have_been_refused),
     ("a kernel thread has ended", a_kernel_thread_has_ended),
     (
         "many kernel threads have ended",
@@ -138,6 +140,20 @@ fn reported_after(before: impl FnOnce() + Send + 'static) {
 
 fn nobody_else_is_there() {
     reported_after(|| ());
+}
+
+/// By `no_suspend`: none of them counts as one that something may end.
+fn waits_have_been_refused() {
+    reported_after(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let refused = |wait: &dyn Fn()| {
+            let inside = AssertUnwindSafe(|| thread::no_suspend(wait));
+            catch_unwind(inside).unwrap_err();
+        };
+        refused(&|| drop(listener.accept()));
+        refused(&|| thread::blocking(|| ()));
+        refused(&|| thread::sleep(HOUR));
+    });
 }
 
 fn a_kernel_thread_has_ended() {
