@@ -138,13 +138,18 @@ pub(crate) fn wait_for_token(wait: &Wait) -> Outcome {
     wait_until(wait, || token.take())
 }
 
-/// Lets other threads that are ready run first, but inside `no_suspend`. Inlined for the reason
-/// told in `fiber.rs`.
-#[inline(always)]
+/// Lets other threads that are ready run first, where that may be.
+#[inline]
 pub(crate) fn yield_now() {
-    if no_suspend::is_on() {
-        return;
+    if !no_suspend::is_on() {
+        yield_anyway();
     }
+}
+
+/// Lets other threads that are ready run first: not inside `no_suspend`. Inlined for the reason told
+/// in `fiber.rs`.
+#[inline(always)]
+pub(crate) fn yield_anyway() {
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     if !unsafe { fiber::yield_now(me.0.as_ref()) } {

@@ -14,6 +14,8 @@
 //! On a kernel thread nobody else would run on its stack. It is refused there all the same: the
 //! models agree.
 #![forbid(unsafe_code)]
+// Models have no `thread` that would show it.
+#![cfg_attr(trefoil_loom, allow(unreachable_pub))]
 
 use core::cell::Cell;
 use core::fmt;

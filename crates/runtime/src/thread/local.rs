@@ -82,7 +82,8 @@ macro_rules! thread_local {
 /// **An initializer** may wait too, and use other variables. If it uses its own, the value that was
 /// made first stays, and the other is dropped.
 ///
-/// What is left behind with a thread that never ends is not dropped.
+/// What is left behind with a thread that never ends is not dropped, nor what the destructor of a
+/// `std::thread_local!` makes after a plain thread's own have been dropped.
 pub struct LocalKey<T: 'static> {
     number: Number,
     init: fn() -> T,

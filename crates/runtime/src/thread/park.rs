@@ -119,7 +119,7 @@ pub fn deadline_after(duration: Duration) -> Option<Instant> {
 #[track_caller]
 pub fn yield_now() {
     no_suspend::check_call("yield_now");
-    current::yield_now();
+    current::yield_anyway();
 }
 
 /// Runs `f`, which may block its OS thread, where it stops nobody else: on a kernel thread
