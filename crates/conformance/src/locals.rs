@@ -106,6 +106,16 @@ mod declared {
     }
     trefoil_runtime::thread_local!(static FOURTH: u64 = const { 4 });
     trefoil_runtime::thread_local!();
+    // The names in an initializer are those of who writes it.
+    trefoil_runtime::thread_local!(static FIFTH: u64 = init() + 1);
+
+    fn init() -> u64 {
+        4
+    }
+
+    pub(super) fn fifth() -> u64 {
+        FIFTH.with(|value| *value)
+    }
 
     pub(super) fn fourth() -> u64 {
         FOURTH.with(|value| *value)
@@ -125,7 +135,7 @@ pub fn all_forms_are_those_of_std<S: Subject>() {
             (2, 5)
         );
         assert_eq!(declared::THIRD.try_with(String::clone).unwrap(), "3");
-        assert_eq!(declared::fourth(), 4);
+        assert_eq!((declared::fourth(), declared::fifth()), (4, 5));
         CELL.set(7);
         CELL.set(8);
         assert_eq!((CELL.take(), CELL.get()), (8, 0));

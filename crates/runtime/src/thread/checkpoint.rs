@@ -88,9 +88,9 @@ fn next(calls: u32, spent: Duration) -> u32 {
 /// and ends the thread if it was asked to end.
 ///
 /// Call it once a round. On green and hybrid other threads that are ready get their turn about
-/// every 20 µs, and the worker its look at timers and sockets. Else it counts down a number: two
-/// or three nanoseconds. On kernel, and on a plain `std::thread`, the operating system takes turns, and it
-/// does nothing but ask whether the thread is to end.
+/// every 20 µs, and the worker its look at timers and sockets. Else it counts down a number, and asks
+/// for no time. On kernel, and on a plain `std::thread`, the operating system takes turns, and it does
+/// nothing but ask whether the thread is to end.
 ///
 /// A cancellation point, in every model and at every call. Inside
 /// [`no_suspend`](super::no_suspend) nobody else gets a turn.

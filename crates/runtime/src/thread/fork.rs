@@ -20,9 +20,9 @@ use crate::no_unwind::no_unwind;
 /// `std::thread`, inside [`no_suspend`](super::no_suspend) or where the operating system refuses
 /// one, `b` runs here after `a`: let `a` not wait for `b` there.
 ///
-/// **What it costs**: what a [`spawn`](super::spawn) and a join cost, with one allocation, the
-/// thread's control block, which also brings `b`'s value back. On green and hybrid that is some
-/// hundred nanoseconds, on kernel the hand-over to another kernel thread. Split work accordingly.
+/// **What it costs**: a [`spawn`](super::spawn) and a join, with one allocation, the thread's control
+/// block, which also brings `b`'s value back; on green and hybrid a stack for `b`, on kernel the
+/// hand-over to another kernel thread. Split work accordingly: not down to a few additions.
 ///
 /// Waiting for `b` parks the calling thread in every model. It is no cancellation point: `b` may
 /// borrow. If `b` was cancelled, the caller is.

@@ -54,8 +54,9 @@ macro_rules! thread_local {
     (@ [$($attr:tt)*] $vis:vis $name:ident, $t:ty, $init:block) => {
         $($attr)*
         $vis static $name: $crate::thread::LocalKey<$t> = {
-            fn init() -> $t $init
-            $crate::thread::LocalKey::new(init)
+            // No name that the initializer may mean.
+            fn __trefoil_init() -> $t $init
+            $crate::thread::LocalKey::new(__trefoil_init)
         };
     };
 }
