@@ -168,21 +168,27 @@ pub fn a_region_ends_with_its_closure<S: Subject>() {
 /// Who was refused has left nothing behind: no waiter that a message or a permit would go to.
 pub fn nothing_is_left_behind<S: Subject>() {
     run::<S, _>(|| {
-        let (send, receive) = bounded(0);
-        let semaphore = Arc::new(Semaphore::new(0));
-        for _ in 0..3 {
-            refused(|| receive.recv());
-            refused(|| semaphore.acquire().forget());
+        for room in [0, 1, 2] {
+            let (send, receive) = bounded(room);
+            let semaphore = Arc::new(Semaphore::new(0));
+            for _ in 0..3 {
+                refused(|| receive.recv());
+                refused(|| semaphore.acquire().forget());
+                (0..room).for_each(|_| send.send(1).unwrap());
+                refused(|| send.send(2));
+                (0..room).for_each(|_| assert_eq!(receive.recv(), Ok(1)));
+            }
+            let theirs = Arc::clone(&semaphore);
+            let other = thread::spawn(move || {
+                theirs.acquire().forget();
+                receive.iter().sum::<u32>()
+            });
+            semaphore.add_permits(1);
+            (0..10).for_each(|_| send.send(5).unwrap());
+            drop(send);
+            assert_eq!(other.join().unwrap(), 50);
+            assert_eq!(semaphore.available_permits(), 0);
         }
-        let theirs = Arc::clone(&semaphore);
-        let other = thread::spawn(move || {
-            theirs.acquire().forget();
-            receive.recv().unwrap()
-        });
-        semaphore.add_permits(1);
-        send.send(5).unwrap();
-        assert_eq!(other.join().unwrap(), 5);
-        assert_eq!(semaphore.available_permits(), 0);
     });
 }
 
