@@ -1,6 +1,7 @@
 //! Nobody passes before all are there.
 
 use core::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use trefoil_runtime::{Reason, Spin, Wait};
 
@@ -74,3 +75,7 @@ impl fmt::Debug for Barrier {
             .finish_non_exhaustive()
     }
 }
+
+// Nobody's code runs while its queue is changed.
+impl UnwindSafe for Barrier {}
+impl RefUnwindSafe for Barrier {}

@@ -1,6 +1,7 @@
 //! Waiting, with a lock given back, until another thread has changed what the lock guards.
 
 use core::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{LockResult, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -195,3 +196,7 @@ impl fmt::Debug for Condvar {
         f.debug_struct("Condvar").finish_non_exhaustive()
     }
 }
+
+// Nobody's code runs while its queue is changed.
+impl UnwindSafe for Condvar {}
+impl RefUnwindSafe for Condvar {}

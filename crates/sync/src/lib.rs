@@ -5,9 +5,10 @@
 //! does not know which: the same lock serves fibers, kernel threads and plain `std::thread`s.
 //!
 //! ```text
-//!   Mutex · RwLock · Condvar · Once · OnceLock · Barrier · Semaphore · channel
+//!   Mutex · RwLock · Condvar · Once · OnceLock · LazyLock · Barrier · Semaphore · WaitGroup
+//!   mpsc · oneshot · channel
 //!   ─────────────────────────────┬──────────────────────────────────────────────
-//!      lock, sharing: the words  │  queue: who waits, on whose stack
+//!      lock, sharing: the words  │  queue: who waits, on whose stack; gate: a state and a queue
 //!   ─────────────────────────────┴──────────────────────────────────────────────
 //!                          trefoil_runtime::{Waiter, Spin}
 //! ```
@@ -23,13 +24,20 @@ mod barrier;
 pub mod channel;
 #[cfg(not(trefoil_loom))]
 mod condvar;
+mod gate;
+#[cfg(not(trefoil_loom))]
+mod lazy_lock;
 mod lock;
+#[cfg(not(trefoil_loom))]
+pub mod mpsc;
 #[cfg(not(trefoil_loom))]
 mod mutex;
 #[cfg(not(trefoil_loom))]
 mod once;
 #[cfg(not(trefoil_loom))]
 mod once_lock;
+#[cfg(not(trefoil_loom))]
+pub mod oneshot;
 #[cfg(not(trefoil_loom))]
 mod poison;
 mod queue;
@@ -40,6 +48,8 @@ mod semaphore;
 mod sharing;
 #[cfg(not(trefoil_loom))]
 mod turnstile;
+#[cfg(not(trefoil_loom))]
+mod wait_group;
 
 #[cfg(not(trefoil_loom))]
 pub use self::objects::*;
@@ -51,9 +61,11 @@ pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 mod objects {
     pub use crate::barrier::{Barrier, BarrierWaitResult};
     pub use crate::condvar::{Condvar, WaitTimeoutResult};
+    pub use crate::lazy_lock::LazyLock;
     pub use crate::mutex::{Mutex, MutexGuard};
     pub use crate::once::{Once, OnceState};
     pub use crate::once_lock::OnceLock;
     pub use crate::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
     pub use crate::semaphore::{Semaphore, SemaphorePermit};
+    pub use crate::wait_group::WaitGroup;
 }

@@ -13,6 +13,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use trefoil_runtime::cancel::Unwinding;
 use trefoil_runtime::{Reason, Spin, Wait};
@@ -207,3 +208,7 @@ impl fmt::Debug for Once {
             .finish_non_exhaustive()
     }
 }
+
+// A panic is told by the state.
+impl UnwindSafe for Once {}
+impl RefUnwindSafe for Once {}

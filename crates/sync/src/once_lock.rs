@@ -4,6 +4,7 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::once::Once;
 
@@ -161,3 +162,6 @@ impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
         text.finish()
     }
 }
+
+impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
+impl<T: RefUnwindSafe + UnwindSafe> RefUnwindSafe for OnceLock<T> {}

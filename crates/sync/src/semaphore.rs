@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::mem;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
 use trefoil_runtime::{Outcome, Reason, Spin, Wait, cancel, thread};
@@ -206,3 +207,7 @@ impl fmt::Debug for Semaphore {
             .finish_non_exhaustive()
     }
 }
+
+// Nobody's code runs while its state is changed.
+impl UnwindSafe for Semaphore {}
+impl RefUnwindSafe for Semaphore {}
