@@ -95,7 +95,7 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         duration: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
-        self.wait_until(guard, thread::deadline_after(duration))
+        self.wait_as_until(guard, thread::deadline_after(duration))
     }
 
     /// Waits as long as `condition` holds, and at most this long.
@@ -119,13 +119,38 @@ impl Condvar {
             if late.timed_out() {
                 return Ok((guard, late));
             }
-            (guard, late) = self.wait_until(guard, until)?;
+            (guard, late) = self.wait_as_until(guard, until)?;
         }
         Ok((guard, WaitTimeoutResult(false)))
     }
 
+    /// As [`wait`](Condvar::wait), until this time at the latest; then the lock is still waited
+    /// for.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Condvar::wait).
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let mutex = Mutex::new(1);
+    /// let guard = mutex.lock().unwrap();
+    /// let (guard, late) = Condvar::new().wait_until(guard, Instant::now()).unwrap();
+    /// assert!(late.timed_out() && *guard == 1);
+    /// ```
     #[track_caller]
-    fn wait_until<'a, T>(
+    pub fn wait_until<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        deadline: Instant,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+        self.wait_as_until(guard, Some(deadline))
+    }
+
+    #[track_caller]
+    fn wait_as_until<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
         until: Option<Instant>,

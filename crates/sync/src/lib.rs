@@ -66,6 +66,6 @@ mod objects {
     pub use crate::once::{Once, OnceState};
     pub use crate::once_lock::OnceLock;
     pub use crate::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-    pub use crate::semaphore::{Semaphore, SemaphorePermit};
+    pub use crate::semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
     pub use crate::wait_group::WaitGroup;
 }

@@ -14,13 +14,27 @@
 //! No wake-up is lost: a thread sets CONTENDED and queues itself under the queue's lock, and
 //! whoever finds CONTENDED takes that lock and lets one go. The one that was let go sets
 //! CONTENDED again if others are queued.
+//!
+//! A thread that gives up takes itself out of the queue. If it was let go meanwhile it does not
+//! just leave: those behind it rely on it. It tries once more, and so takes the lock or sets
+//! CONTENDED. That CONTENDED may be left with nobody queued costs one look at the queue.
+//!
+//! Fairness, argued: while a thread T is queued the word is CONTENDED, or somebody who was let
+//! go is on the way. The next `unlock` lets the first of the queue go; so after as many times
+//! as threads stand before T it is T that is let go. If T loses then, it stands first, and the
+//! next `unlock` hands it the lock without a competition. So T is passed over by those before
+//! it and, from when it was let go until it has run, by anybody; then once more at most. How
+//! long it takes to run is its runtime's answer: a green thread that locks and unlocks and
+//! never waits lets nobody run, with a lock or without one.
 
 use core::cell::Cell;
 
-use trefoil_runtime::{Reason, Spin, Wait};
+use std::time::Instant;
+
+use trefoil_runtime::{Outcome, Reason, Spin, Wait};
 
 use crate::atomic::{AtomicU32, Ordering};
-use crate::queue::{Node, Queue};
+use crate::queue::{Node, Queue, wait_in};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -78,26 +92,42 @@ impl Lock {
         }
     }
 
+    /// Takes the lock, or gives up at this time. `true`: it was taken.
+    #[track_caller]
+    pub(crate) fn lock_until(&self, until: Option<Instant>) -> bool {
+        self.try_lock() || self.spin() || self.wait(&Wait::new(Reason::Mutex).until(until))
+    }
+
     #[cold]
     #[track_caller]
     fn lock_slow(&self) {
-        if self.spin() {
-            return;
+        if !self.spin() {
+            let taken = self.wait(&Wait::new(Reason::Mutex));
+            debug_assert!(taken, "it waits without a limit");
         }
-        let wait = Wait::new(Reason::Mutex);
+    }
+
+    /// `false`: the time was over, and the thread is in the queue no more.
+    fn wait(&self, wait: &Wait) -> bool {
         let mut late = false;
         loop {
             let node = Node::new(Turn {
                 late,
                 served: Cell::new(false),
             });
-            // SAFETY: if it was queued, it is waited for until it is fired.
+            // SAFETY: if it was queued, `wait_in` returns after it is out of the queue, and
+            // fired if somebody else took it out.
             if unsafe { self.take_or_queue(&node) } {
-                return;
+                return true;
             }
-            node.wait(&wait);
+            // SAFETY: it was put into this queue, and into no other; `unlock_slow` fires whom
+            // it takes out.
+            let outcome = unsafe { wait_in(&self.queue, &node, wait, |queue| queue, |_| ()) };
+            if outcome == Outcome::TimedOut {
+                return false;
+            }
             if node.data().served.get() {
-                return;
+                return true;
             }
             late = true;
         }
@@ -107,7 +137,8 @@ impl Lock {
     ///
     /// # Safety
     ///
-    /// The node is in no queue. After `false` it stays where it is until it has been fired.
+    /// The node is in no queue. After `false` it stays where it is until it is out of the queue,
+    /// and, if another thread took it out, until it has been fired.
     unsafe fn take_or_queue(&self, node: &Node<Turn>) -> bool {
         let mut queue = self.queue.lock();
         // Acquire: as in `try_lock`.

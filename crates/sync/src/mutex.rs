@@ -6,8 +6,10 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{LockResult, TryLockError, TryLockResult};
+use std::time::{Duration, Instant};
 
 use trefoil_runtime::cancel::Unwinding;
+use trefoil_runtime::thread::deadline_after;
 
 use crate::lock::Lock;
 use crate::poison::Flag;
@@ -93,6 +95,50 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         let locked = self.lock.try_lock().then(|| self.guard());
+        self.poison.wrap_attempt(locked)
+    }
+
+    /// As [`lock`](Mutex::lock), for at most this long.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if the time was over, else as [`lock`](Mutex::lock).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_sync::Mutex;
+    ///
+    /// let lock = Mutex::new(1);
+    /// let held = lock.lock().unwrap();
+    /// assert!(lock.try_lock_for(Duration::from_millis(1)).is_err());
+    /// drop(held);
+    /// assert_eq!(*lock.try_lock_for(Duration::from_millis(1)).unwrap(), 1);
+    /// ```
+    #[track_caller]
+    pub fn try_lock_for(&self, duration: Duration) -> TryLockResult<MutexGuard<'_, T>> {
+        self.try_lock_as(deadline_after(duration))
+    }
+
+    /// As [`try_lock_for`](Mutex::try_lock_for), until this time.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let lock = trefoil_sync::Mutex::new(1);
+    /// assert!(lock.try_lock_until(Instant::now()).is_ok());
+    /// ```
+    #[track_caller]
+    pub fn try_lock_until(&self, deadline: Instant) -> TryLockResult<MutexGuard<'_, T>> {
+        self.try_lock_as(Some(deadline))
+    }
+
+    #[track_caller]
+    fn try_lock_as(&self, until: Option<Instant>) -> TryLockResult<MutexGuard<'_, T>> {
+        let locked = self.lock.lock_until(until).then(|| self.guard());
         self.poison.wrap_attempt(locked)
     }
 

@@ -7,8 +7,10 @@ use core::mem;
 use core::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{LockResult, TryLockError, TryLockResult};
+use std::time::{Duration, Instant};
 
 use trefoil_runtime::cancel::Unwinding;
+use trefoil_runtime::thread::deadline_after;
 
 use crate::poison::Flag;
 use crate::sharing::{Access, Sharing};
@@ -129,6 +131,94 @@ impl<T: ?Sized> RwLock<T> {
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         let locked = self.sharing.try_take(Access::Write).then(|| self.writes());
         self.poison.wrap_attempt(locked)
+    }
+
+    /// As [`read`](RwLock::read), for at most this long.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if the time was over, else as [`read`](RwLock::read).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_sync::RwLock;
+    ///
+    /// let lock = RwLock::new(1);
+    /// let held = lock.write().unwrap();
+    /// assert!(lock.try_read_for(Duration::from_millis(1)).is_err());
+    /// drop(held);
+    /// assert_eq!(*lock.try_read_for(Duration::from_millis(1)).unwrap(), 1);
+    /// ```
+    #[track_caller]
+    pub fn try_read_for(&self, duration: Duration) -> TryLockResult<RwLockReadGuard<'_, T>> {
+        self.try_read_as(deadline_after(duration))
+    }
+
+    /// As [`try_read_for`](RwLock::try_read_for), until this time.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let lock = trefoil_sync::RwLock::new(1);
+    /// assert!(lock.try_read_until(Instant::now()).is_ok());
+    /// ```
+    #[track_caller]
+    pub fn try_read_until(&self, deadline: Instant) -> TryLockResult<RwLockReadGuard<'_, T>> {
+        self.try_read_as(Some(deadline))
+    }
+
+    /// As [`write`](RwLock::write), for at most this long.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if the time was over, else as [`write`](RwLock::write).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_sync::RwLock;
+    ///
+    /// let lock = RwLock::new(1);
+    /// let held = lock.read().unwrap();
+    /// assert!(lock.try_write_for(Duration::from_millis(1)).is_err());
+    /// drop(held);
+    /// assert_eq!(*lock.try_write_for(Duration::from_millis(1)).unwrap(), 1);
+    /// ```
+    #[track_caller]
+    pub fn try_write_for(&self, duration: Duration) -> TryLockResult<RwLockWriteGuard<'_, T>> {
+        self.try_write_as(deadline_after(duration))
+    }
+
+    /// As [`try_write_for`](RwLock::try_write_for), until this time.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let lock = trefoil_sync::RwLock::new(1);
+    /// assert!(lock.try_write_until(Instant::now()).is_ok());
+    /// ```
+    #[track_caller]
+    pub fn try_write_until(&self, deadline: Instant) -> TryLockResult<RwLockWriteGuard<'_, T>> {
+        self.try_write_as(Some(deadline))
+    }
+
+    #[track_caller]
+    fn try_read_as(&self, until: Option<Instant>) -> TryLockResult<RwLockReadGuard<'_, T>> {
+        let taken = self.sharing.take_until(Access::Read, until);
+        self.poison.wrap_attempt(taken.then(|| self.reads()))
+    }
+
+    #[track_caller]
+    fn try_write_as(&self, until: Option<Instant>) -> TryLockResult<RwLockWriteGuard<'_, T>> {
+        let taken = self.sharing.take_until(Access::Write, until);
+        self.poison.wrap_attempt(taken.then(|| self.writes()))
     }
 
     fn reads(&self) -> RwLockReadGuard<'_, T> {

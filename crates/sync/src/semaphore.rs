@@ -2,7 +2,9 @@
 
 use core::fmt;
 use core::mem;
+use core::ptr;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trefoil_runtime::{Outcome, Reason, Spin, Wait, cancel, thread};
@@ -15,7 +17,9 @@ use crate::queue::{Batch, Node, Queue, wait_in};
 /// those that want few. Waiting parks the thread, in every model, and is a cancellation
 /// point.
 ///
-/// `std` has none; the names are those of tokio's.
+/// `std` has none; the names are those of tokio's. Other than tokio's it cannot be closed, so
+/// that `acquire` needs no error: a thread that waits in vain is cancelled, or gives up by
+/// [`acquire_timeout`](Semaphore::acquire_timeout).
 ///
 /// ```
 /// use trefoil_sync::Semaphore;
@@ -43,6 +47,22 @@ struct State {
 #[derive(Debug)]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
+    count: usize,
+}
+
+/// Permits of a [`Semaphore`] that keep it alive; gives them back when it is dropped.
+///
+/// ```
+/// use std::sync::Arc;
+/// use trefoil_sync::Semaphore;
+///
+/// let permit = Arc::new(Semaphore::new(1)).acquire_owned();
+/// std::thread::spawn(move || drop(permit)).join().unwrap();
+/// ```
+#[must_use = "if unused the permit is given back at once"]
+#[derive(Debug)]
+pub struct OwnedSemaphorePermit {
+    semaphore: Arc<Semaphore>,
     count: usize,
 }
 
@@ -123,6 +143,101 @@ impl Semaphore {
         self.acquire_as(1, &Wait::new(Reason::Semaphore).until(Some(deadline)))
     }
 
+    /// As [`acquire_many`](Semaphore::acquire_many), for at most this long.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(2);
+    /// let wait = Duration::from_millis(1);
+    /// assert!(semaphore.acquire_many_timeout(3, wait).is_none());
+    /// assert!(semaphore.acquire_many_timeout(2, wait).is_some());
+    /// ```
+    #[track_caller]
+    #[must_use = "the permits are given back at once"]
+    pub fn acquire_many_timeout(
+        &self,
+        count: usize,
+        duration: Duration,
+    ) -> Option<SemaphorePermit<'_>> {
+        let wait = Wait::new(Reason::Semaphore);
+        self.acquire_as(count, &wait.until(thread::deadline_after(duration)))
+    }
+
+    /// As [`acquire`](Semaphore::acquire), with a permit that may go to another thread and
+    /// outlive the caller.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(1));
+    /// let permit = Arc::clone(&semaphore).acquire_owned();
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
+    #[track_caller]
+    pub fn acquire_owned(self: Arc<Semaphore>) -> OwnedSemaphorePermit {
+        self.acquire_many_owned(1)
+    }
+
+    /// As [`acquire_many`](Semaphore::acquire_many), with a permit as of
+    /// [`acquire_owned`](Semaphore::acquire_owned).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(3));
+    /// let permit = Arc::clone(&semaphore).acquire_many_owned(2);
+    /// assert_eq!((permit.num_permits(), semaphore.available_permits()), (2, 1));
+    /// ```
+    #[track_caller]
+    pub fn acquire_many_owned(self: Arc<Semaphore>, count: usize) -> OwnedSemaphorePermit {
+        let permit = self.acquire_many(count);
+        permit.forget();
+        OwnedSemaphorePermit {
+            semaphore: self,
+            count,
+        }
+    }
+
+    /// As [`try_acquire`](Semaphore::try_acquire), with a permit as of
+    /// [`acquire_owned`](Semaphore::acquire_owned).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// assert!(Arc::new(Semaphore::new(0)).try_acquire_owned().is_none());
+    /// ```
+    #[must_use = "the permit is given back at once"]
+    pub fn try_acquire_owned(self: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        self.try_acquire_many_owned(1)
+    }
+
+    /// As [`try_acquire_many`](Semaphore::try_acquire_many), with a permit as of
+    /// [`acquire_owned`](Semaphore::acquire_owned).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// assert!(Arc::new(Semaphore::new(2)).try_acquire_many_owned(2).is_some());
+    /// ```
+    #[must_use = "the permits are given back at once"]
+    pub fn try_acquire_many_owned(
+        self: Arc<Semaphore>,
+        count: usize,
+    ) -> Option<OwnedSemaphorePermit> {
+        self.try_acquire_many(count)?.forget();
+        Some(OwnedSemaphorePermit {
+            semaphore: self,
+            count,
+        })
+    }
+
     /// `None`: the time was over.
     fn acquire_as(&self, count: usize, wait: &Wait) -> Option<SemaphorePermit<'_>> {
         let mut state = self.state.lock();
@@ -169,6 +284,21 @@ impl Semaphore {
         self.state.lock().permits
     }
 
+    /// Takes up to `count` of the permits that are there away for ever, and tells how many.
+    /// Does not wait.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(2);
+    /// assert_eq!(semaphore.forget_permits(5), 2);
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// ```
+    pub fn forget_permits(&self, count: usize) -> usize {
+        let mut state = self.state.lock();
+        let taken = count.min(state.permits);
+        state.permits -= taken;
+        taken
+    }
+
     /// Adds permits, and lets threads go on that wait for them.
     ///
     /// # Panics
@@ -189,8 +319,105 @@ impl Semaphore {
 
 impl SemaphorePermit<'_> {
     /// Keeps the permits for ever: the semaphore has so many less.
-    pub fn forget(self) {
-        mem::forget(self);
+    pub fn forget(mut self) {
+        self.count = 0;
+    }
+
+    /// How many permits it holds.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(2);
+    /// assert_eq!(semaphore.acquire_many(2).num_permits(), 2);
+    /// ```
+    #[must_use]
+    pub fn num_permits(&self) -> usize {
+        self.count
+    }
+
+    /// Takes the other's permits into this one.
+    ///
+    /// # Panics
+    ///
+    /// If they are of two semaphores.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(2);
+    /// let mut both = semaphore.acquire();
+    /// both.merge(semaphore.acquire());
+    /// assert_eq!(both.num_permits(), 2);
+    /// ```
+    #[track_caller]
+    pub fn merge(&mut self, mut other: Self) {
+        assert!(
+            ptr::eq(self.semaphore, other.semaphore),
+            "permits of two semaphores cannot be merged"
+        );
+        self.count += mem::take(&mut other.count);
+    }
+
+    /// Takes `count` permits out of this one. `None`: it has fewer.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(2);
+    /// let mut both = semaphore.acquire_many(2);
+    /// drop(both.split(1));
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// assert!(both.split(2).is_none());
+    /// ```
+    #[must_use = "the permits are given back at once"]
+    pub fn split(&mut self, count: usize) -> Option<Self> {
+        self.count = self.count.checked_sub(count)?;
+        Some(self.semaphore.permit(count))
+    }
+}
+
+impl OwnedSemaphorePermit {
+    /// Keeps the permits for ever: the semaphore has so many less.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(1));
+    /// Arc::clone(&semaphore).acquire_owned().forget();
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// assert_eq!(Arc::strong_count(&semaphore), 1);
+    /// ```
+    pub fn forget(mut self) {
+        self.count = 0;
+    }
+
+    /// How many permits it holds.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// assert_eq!(Arc::new(Semaphore::new(1)).acquire_owned().num_permits(), 1);
+    /// ```
+    #[must_use]
+    pub fn num_permits(&self) -> usize {
+        self.count
+    }
+
+    /// The semaphore that it belongs to.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// let permit = Arc::new(Semaphore::new(1)).acquire_owned();
+    /// assert_eq!(permit.semaphore().available_permits(), 0);
+    /// ```
+    #[must_use]
+    pub fn semaphore(&self) -> &Arc<Semaphore> {
+        &self.semaphore
+    }
+}
+
+impl Drop for OwnedSemaphorePermit {
+    fn drop(&mut self) {
+        self.semaphore.add_permits(self.count);
     }
 }
 

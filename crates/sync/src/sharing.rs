@@ -12,11 +12,18 @@
 //!
 //! QUEUED changes under the queue's lock only. While it is set, only that lock's holder, and
 //! readers that give back, change the word: the last one finds QUEUED alone, and hands on.
+//!
+//! A thread that gives up takes itself out under that lock, clears QUEUED if it was the last
+//! one, and lets readers in that waited behind it for nothing. So a reader that found QUEUED
+//! alone looks again when it has the lock: if the word is another one, somebody was faster. A
+//! writer need not look: while it has not handed on, the word says WRITER.
 
-use trefoil_runtime::{Reason, Spin, Wait};
+use std::time::Instant;
+
+use trefoil_runtime::{Outcome, Reason, Spin, Wait};
 
 use crate::atomic::{AtomicU32, Ordering};
-use crate::queue::{Batch, Node, Queue};
+use crate::queue::{Batch, Node, Queue, wait_in};
 
 const WRITER: u32 = 1 << 31;
 const QUEUED: u32 = 1 << 30;
@@ -90,18 +97,34 @@ impl Sharing {
         }
     }
 
+    /// Takes it, or gives up at this time. `true`: it was taken.
+    #[track_caller]
+    pub(crate) fn take_until(&self, access: Access, until: Option<Instant>) -> bool {
+        self.try_take(access) || self.wait(access, &Sharing::wait_for(access).until(until))
+    }
+
     #[cold]
     #[track_caller]
     fn take_slow(&self, access: Access) {
-        let wait = Wait::new(match access {
+        let taken = self.wait(access, &Sharing::wait_for(access));
+        debug_assert!(taken, "it waits without a limit");
+    }
+
+    #[track_caller]
+    fn wait_for(access: Access) -> Wait {
+        Wait::new(match access {
             Access::Read => Reason::RwLockRead,
             Access::Write => Reason::RwLockWrite,
-        });
+        })
+    }
+
+    /// `false`: the time was over, and the thread is in the queue no more.
+    fn wait(&self, access: Access, wait: &Wait) -> bool {
         let node = Node::new(access);
         let mut queue = self.queue.lock();
         loop {
             if self.try_take(access) {
-                return;
+                return true;
             }
             let word = self.word.load(Ordering::Relaxed);
             let free = Sharing::granted(word, access).is_some();
@@ -115,11 +138,44 @@ impl Sharing {
                 break;
             }
         }
-        // SAFETY: we wait until the node is fired.
+        // SAFETY: `wait_in` returns after the node is out of the queue, and fired if somebody
+        // else took it out.
         unsafe { queue.push_back(&node) };
         drop(queue);
-        // When it returns, the lock has been handed to us.
-        node.wait(&wait);
+        let mut freed = Batch::new();
+        // SAFETY: it was put into this queue, and into no other; whom `hand_on`, `downgrade`
+        // and `withdrawn` take out is fired.
+        let outcome = unsafe {
+            wait_in(
+                &self.queue,
+                &node,
+                wait,
+                |queue| queue,
+                |queue| freed = self.withdrawn(queue),
+            )
+        };
+        freed.fire();
+        // If it was fired, the lock has been handed to us.
+        outcome == Outcome::Woken
+    }
+
+    /// A thread has left the queue, with its lock held and without having got what it wants.
+    /// Readers that waited behind it may be next now.
+    fn withdrawn(&self, queue: &mut Queue<Access>) -> Batch<Access> {
+        let mut next = Batch::new();
+        let word = self.word.load(Ordering::Relaxed);
+        // If nobody holds it, whoever gave it back is about to hand on.
+        if word & WRITER == 0 && word != QUEUED {
+            let readers = Sharing::take_readers(queue, &mut next);
+            // Acquire: what the last writer did is seen by the readers, whom we tell. They
+            // may be the only ones by now: the last of the others then finds itself late.
+            self.word.fetch_add(readers, Ordering::AcqRel);
+        }
+        if queue.is_empty() {
+            // Release: in the order of the exchanges that `try_take` pairs with.
+            self.word.fetch_and(!QUEUED, Ordering::AcqRel);
+        }
+        next
     }
 
     #[inline]
@@ -135,14 +191,18 @@ impl Sharing {
                 .map_or_else(|word| word & !WRITER, |_| 0),
         };
         if given_back == QUEUED {
-            self.hand_on();
+            self.hand_on(access);
         }
     }
 
     /// Nobody holds the lock any more, and threads are queued: they get it.
     #[cold]
-    fn hand_on(&self) {
+    fn hand_on(&self, from: Access) {
         let mut queue = self.queue.lock();
+        // Acquire: it may be other readers by now that have given back, and not we.
+        if from == Access::Read && self.word.load(Ordering::Acquire) != QUEUED {
+            return;
+        }
         let mut next = Batch::new();
         let granted = if queue.front() == Some(&Access::Write) {
             queue.pop().into_iter().for_each(|node| next.add(node));
@@ -171,7 +231,6 @@ impl Sharing {
     }
 
     /// Makes the writer a reader, and lets the readers in that are next.
-    #[cfg(not(trefoil_loom))]
     pub(crate) fn downgrade(&self) {
         let mut queue = self.queue.lock();
         let mut next = Batch::new();

@@ -177,8 +177,8 @@ pub mod sync {
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
     pub use trefoil_sync::{
         Barrier, BarrierWaitResult, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock,
-        OnceState, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit,
-        WaitGroup, WaitTimeoutResult, mpsc, oneshot,
+        OnceState, OwnedSemaphorePermit, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
+        SemaphorePermit, WaitGroup, WaitTimeoutResult, mpsc, oneshot,
     };
 }
 
