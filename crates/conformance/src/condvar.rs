@@ -8,6 +8,7 @@ use trefoil_runtime::{Reason, thread};
 use trefoil_sync::{Condvar, Mutex};
 
 use crate::Subject;
+use crate::seed;
 use crate::subject::run;
 use crate::witness::{join_all, until_waiting, waits_for};
 
@@ -192,5 +193,93 @@ pub fn a_waiter_gets_a_poisoned_lock_back<S: Subject>() {
         });
         assert!(panics.join().is_err());
         assert!(waiter.join().unwrap());
+    });
+}
+
+/// A wait until a time gives up then, and not before.
+pub fn a_wait_ends_at_its_time<S: Subject>() {
+    run::<S, _>(|| {
+        let (mutex, changed) = (Mutex::new(0), Condvar::new());
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let mut guard = mutex.lock().unwrap();
+        loop {
+            let (again, late) = changed.wait_until(guard, deadline).unwrap();
+            guard = again;
+            if late.timed_out() {
+                break;
+            }
+        }
+        assert!(Instant::now() >= deadline);
+    });
+}
+
+/// A condition that panics leaves nobody in the queue, and poisons the mutex.
+pub fn a_condition_that_panics_poisons<S: Subject>() {
+    run::<S, _>(|| {
+        let shared = Arc::new((Mutex::new(0), Condvar::new()));
+        let other = Arc::clone(&shared);
+        let waiter = thread::spawn(move || {
+            let guard = other.0.lock().unwrap();
+            let waited = other.1.wait_while(guard, |value| {
+                assert!(*value == 0, "it is meant to");
+                true
+            });
+            drop(waited);
+        });
+        until_waiting(waiter.thread(), Reason::Condvar);
+        *shared.0.lock().unwrap() = 1;
+        shared.1.notify_one();
+        assert!(waiter.join().is_err());
+        assert!(shared.0.is_poisoned());
+        shared.1.notify_all();
+    });
+}
+
+/// Waits that give up while they are notified lose no notification: one that was taken by a
+/// thread that was late anyway counts as its wake-up.
+pub fn no_timeout_loses_a_notification<S: Subject>() {
+    const ITEMS: u64 = 300;
+    let seed = seed::draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let shared = Arc::new((Mutex::new((0, false)), Condvar::new()));
+        let takers: Vec<_> = (0..6)
+            .map(|n| {
+                let (shared, mut random) = (Arc::clone(&shared), random.branch());
+                thread::spawn(move || {
+                    let mut taken = 0;
+                    let mut guard = shared.0.lock().unwrap();
+                    loop {
+                        if guard.0 > 0 {
+                            guard.0 -= 1;
+                            taken += 1;
+                        } else if guard.1 {
+                            return taken;
+                        } else if n < 3 {
+                            guard = shared.1.wait(guard).unwrap();
+                        } else {
+                            let time = Duration::from_micros(random.below(50));
+                            guard = shared.1.wait_timeout(guard, time).unwrap().0;
+                            // It gives others a chance to be late, too.
+                            if guard.0 == 0 {
+                                drop(guard);
+                                thread::yield_now();
+                                guard = shared.0.lock().unwrap();
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..ITEMS {
+            shared.0.lock().unwrap().0 += 1;
+            shared.1.notify_one();
+            if random.below(4) == 0 {
+                thread::sleep(Duration::from_micros(random.below(50)));
+            }
+        }
+        shared.0.lock().unwrap().1 = true;
+        shared.1.notify_all();
+        assert_eq!(join_all(takers).into_iter().sum::<u64>(), ITEMS);
     });
 }

@@ -92,3 +92,46 @@ pub fn a_panic_leaves_a_once_lock_empty<S: Subject>() {
         assert_eq!(cell.get(), Some(&6));
     });
 }
+
+/// An initialization that is cancelled has not happened: who waits makes it.
+pub fn a_cancelled_initialization_is_taken_over<S: Subject>() {
+    let cell = Arc::new(OnceLock::new());
+    let shared = Arc::clone(&cell);
+    run::<S, _>(move || {
+        let first = Arc::clone(&shared);
+        let first = thread::spawn(move || {
+            first.get_or_init(|| {
+                thread::park();
+                unreachable!("it was asked to end")
+            });
+        });
+        until_waiting(first.thread(), Reason::Park);
+        let second = thread::spawn(move || *shared.get_or_init(|| 2));
+        until_waiting(second.thread(), Reason::Once);
+    });
+    assert_eq!(cell.get(), Some(&2));
+}
+
+/// `wait` returns when another one has initialized; `wait_force` also after a panic.
+pub fn waiting_for_a_once<S: Subject>() {
+    run::<S, _>(|| {
+        let shared = Arc::new(Once::new());
+        let waiters = [true, false].map(|force| {
+            let shared = Arc::clone(&shared);
+            let waiter = thread::spawn(move || match force {
+                true => shared.wait_force(),
+                false => shared.wait(),
+            });
+            until_waiting(waiter.thread(), Reason::Once);
+            waiter
+        });
+        let poison = AssertUnwindSafe(|| shared.call_once(|| panic!("it is meant to")));
+        assert!(panic::catch_unwind(poison).is_err());
+        let [forced, plain] = waiters;
+        assert!(plain.join().is_err());
+        until_waiting(forced.thread(), Reason::Once);
+        shared.call_once_force(|state| assert!(state.is_poisoned()));
+        forced.join().unwrap();
+        shared.wait();
+    });
+}

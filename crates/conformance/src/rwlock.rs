@@ -1,13 +1,15 @@
 //! `sync::RwLock`: many readers or one writer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, TryLockError};
+use std::time::{Duration, Instant};
 
 use trefoil_runtime::{Reason, thread};
 use trefoil_sync::channel::bounded;
-use trefoil_sync::{Barrier, RwLock};
+use trefoil_sync::{Barrier, RwLock, RwLockWriteGuard};
 
 use crate::Subject;
+use crate::seed;
 use crate::subject::run;
 use crate::witness::{join_all, until_waiting};
 
@@ -139,4 +141,119 @@ pub fn a_writers_panic_poisons<S: Subject>() {
         assert!(lock.is_poisoned());
         assert_eq!(*lock.read().unwrap_err().into_inner(), 2);
     });
+}
+
+/// A writer that becomes a reader lets no other writer in between, and lets readers in.
+pub fn a_writer_becomes_a_reader<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new(0));
+        let mut guard = lock.write().unwrap();
+        let (first, second) = (Arc::clone(&lock), Arc::clone(&lock));
+        let reader = thread::spawn(move || *first.read().unwrap());
+        until_waiting(reader.thread(), Reason::RwLockRead);
+        let writer = thread::spawn(move || *second.write().unwrap() += 1);
+        until_waiting(writer.thread(), Reason::RwLockWrite);
+        *guard = 5;
+        let guard = RwLockWriteGuard::downgrade(guard);
+        assert_eq!(reader.join().unwrap(), 5);
+        until_waiting(writer.thread(), Reason::RwLockWrite);
+        assert_eq!(*guard, 5);
+        drop(guard);
+        writer.join().unwrap();
+        assert_eq!(*lock.read().unwrap(), 6);
+    });
+}
+
+/// Timed attempts give up by themselves and not before their time.
+pub fn attempts_time_out<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = RwLock::new(1);
+        let (begin, time) = (Instant::now(), Duration::from_millis(10));
+        let guard = lock.write().unwrap();
+        let read = lock.try_read_for(time).map(drop);
+        assert!(matches!(read, Err(TryLockError::WouldBlock)));
+        let write = lock.try_write_for(time).map(drop);
+        assert!(matches!(write, Err(TryLockError::WouldBlock)));
+        assert!(begin.elapsed() >= 2 * time);
+        assert!(lock.try_read_until(begin).is_err() && lock.try_write_until(begin).is_err());
+        drop(guard);
+        assert_eq!(*lock.try_read_for(time).unwrap(), 1);
+        *lock.try_write_for(time).unwrap() = 2;
+    });
+}
+
+/// A writer that gives up lets the readers in that waited behind it, while another one reads.
+pub fn a_writer_that_gives_up_lets_readers_in<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new(1));
+        let reading = lock.read().unwrap();
+        let (first, second) = (Arc::clone(&lock), Arc::clone(&lock));
+        let writer = thread::spawn(move || {
+            let attempt = first.try_write_for(Duration::from_millis(50)).map(drop);
+            assert!(matches!(attempt, Err(TryLockError::WouldBlock)));
+        });
+        // Either it comes while the writer waits, and is let in, or later.
+        let reader = thread::spawn(move || *second.read().unwrap());
+        assert_eq!(reader.join().unwrap(), 1);
+        writer.join().unwrap();
+        drop(reading);
+        assert!(lock.try_write().is_ok());
+    });
+}
+
+/// Attempts that give up while the lock is handed on lose no wake-up, and let nobody in beside a
+/// writer.
+pub fn no_timeout_loses_the_lock<S: Subject>() {
+    const TURNS: u64 = 60;
+    let seed = seed::draw();
+    let mut random = seed.random();
+    let written = run::<S, _>(move || {
+        let lock = Arc::new(RwLock::new((0, 0)));
+        let threads: Vec<_> = (0..8)
+            .map(|n| {
+                let (lock, mut random) = (Arc::clone(&lock), random.branch());
+                thread::spawn(move || {
+                    let mut written = 0;
+                    for _ in 0..TURNS {
+                        let time = Duration::from_micros(random.below(40));
+                        let pause = Duration::from_micros(random.below(20));
+                        match random.below(if n < 3 { 2 } else { 4 }) {
+                            0 => {
+                                let mut pair = lock.write().unwrap();
+                                pair.0 += 1;
+                                thread::sleep(pause);
+                                pair.1 += 1;
+                                written += 1;
+                            }
+                            1 => {
+                                let pair = lock.read().unwrap();
+                                thread::yield_now();
+                                assert_eq!(pair.0, pair.1);
+                            }
+                            2 => {
+                                if let Ok(mut pair) = lock.try_write_for(time) {
+                                    pair.0 += 1;
+                                    thread::yield_now();
+                                    pair.1 += 1;
+                                    written += 1;
+                                }
+                            }
+                            _ => {
+                                if let Ok(pair) = lock.try_read_for(time) {
+                                    thread::sleep(pause);
+                                    assert_eq!(pair.0, pair.1);
+                                }
+                            }
+                        }
+                    }
+                    written
+                })
+            })
+            .collect();
+        let written: u64 = join_all(threads).into_iter().sum();
+        let pair = *lock.try_write().expect("nobody has it any more");
+        assert_eq!(pair, (written, written));
+        written
+    });
+    assert!(written > 0);
 }

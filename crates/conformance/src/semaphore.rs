@@ -1,5 +1,6 @@
 //! `sync::Semaphore` and `sync::Barrier`: counting who may go on.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,8 +9,9 @@ use trefoil_runtime::{Reason, thread};
 use trefoil_sync::{Barrier, Semaphore};
 
 use crate::Subject;
+use crate::seed;
 use crate::subject::run;
-use crate::witness::{join_all, until_waiting};
+use crate::witness::{join_all, refusal, until_waiting};
 
 /// Never more threads than permits are inside, and all come through.
 pub fn no_more_than_the_permits<S: Subject>() {
@@ -96,5 +98,71 @@ pub fn a_barrier_for_one_is_open<S: Subject>() {
         let barrier = Barrier::new(1);
         assert!(barrier.wait().is_leader());
         assert!(barrier.wait().is_leader());
+    });
+}
+
+/// An owned permit goes from thread to thread, and keeps its semaphore.
+pub fn an_owned_permit_changes_hands<S: Subject>() {
+    run::<S, _>(|| {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let both = Arc::clone(&semaphore).acquire_many_owned(2);
+        assert!(Arc::clone(&semaphore).try_acquire_owned().is_none());
+        let shared = Arc::clone(&semaphore);
+        let waiter = thread::spawn(move || shared.acquire_owned());
+        until_waiting(waiter.thread(), Reason::Semaphore);
+        thread::spawn(move || drop(both)).join().unwrap();
+        let one = waiter.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+        one.forget();
+        assert_eq!(semaphore.available_permits(), 1);
+        assert_eq!(Arc::strong_count(&semaphore), 1);
+    });
+}
+
+/// Permits are divided, put together and taken away; none is made or lost in between.
+pub fn permits_are_divided<S: Subject>() {
+    run::<S, _>(|| {
+        let semaphore = Semaphore::new(5);
+        let mut most = semaphore.acquire_many(4);
+        let mut two = most.split(2).unwrap();
+        assert!(two.split(3).is_none());
+        two.merge(semaphore.acquire());
+        assert_eq!((most.num_permits(), two.num_permits()), (2, 3));
+        let other = Semaphore::new(1);
+        let foreign = AssertUnwindSafe(|| two.merge(other.acquire()));
+        assert!(refusal(foreign).contains("two semaphores"));
+        assert_eq!(other.available_permits(), 1);
+        drop(most);
+        assert_eq!(semaphore.forget_permits(9), 2);
+        two.forget();
+        assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+/// Attempts that give up while permits come lose none, and hold up nobody who wants fewer.
+pub fn no_timeout_loses_a_permit<S: Subject>() {
+    let seed = seed::draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let semaphore = Arc::new(Semaphore::new(4));
+        let threads: Vec<_> = (0..8)
+            .map(|n| {
+                let (semaphore, mut random) = (Arc::clone(&semaphore), random.branch());
+                thread::spawn(move || {
+                    for _ in 0..60 {
+                        let count = 1 + random.below(4) as usize;
+                        let time = Duration::from_micros(random.below(40));
+                        let _permits = if n < 3 {
+                            Some(semaphore.acquire_many(count))
+                        } else {
+                            semaphore.acquire_many_timeout(count, time)
+                        };
+                        thread::sleep(Duration::from_micros(random.below(20)));
+                    }
+                })
+            })
+            .collect();
+        join_all(threads);
+        assert_eq!(semaphore.available_permits(), 4);
     });
 }

@@ -222,6 +222,10 @@ macro_rules! suite {
                 a_panic_poisons,
                 a_lock_taken_while_unwinding_is_not_poisoned,
                 the_holder_may_wait,
+                a_thousand_threads_take_turns,
+                a_hog_starves_nobody,
+                an_attempt_times_out,
+                no_timeout_loses_the_lock,
             }
             condvar {
                 producers_and_consumers,
@@ -232,6 +236,9 @@ macro_rules! suite {
                 a_notify_ends_a_timed_wait,
                 a_notify_without_a_waiter_is_forgotten,
                 a_waiter_gets_a_poisoned_lock_back,
+                a_wait_ends_at_its_time,
+                a_condition_that_panics_poisons,
+                no_timeout_loses_a_notification,
             }
             rwlock {
                 readers_share,
@@ -240,6 +247,10 @@ macro_rules! suite {
                 trying_does_not_wait,
                 readers_do_not_starve_a_writer,
                 a_writers_panic_poisons,
+                a_writer_becomes_a_reader,
+                attempts_time_out,
+                a_writer_that_gives_up_lets_readers_in,
+                no_timeout_loses_the_lock,
             }
             semaphore {
                 no_more_than_the_permits,
@@ -247,12 +258,54 @@ macro_rules! suite {
                 a_wait_for_a_permit_times_out,
                 a_barrier_waits_for_all,
                 a_barrier_for_one_is_open,
+                an_owned_permit_changes_hands,
+                permits_are_divided,
+                no_timeout_loses_a_permit,
             }
             once {
                 only_one_initializes,
                 the_others_wait,
                 a_panic_poisons_a_once,
                 a_panic_leaves_a_once_lock_empty,
+                a_cancelled_initialization_is_taken_over,
+                waiting_for_a_once,
+            }
+            lazy_lock {
+                one_of_a_thousand_makes_it,
+                the_others_wait,
+                a_panic_poisons_it,
+                what_it_holds_is_dropped,
+                a_cancelled_closure_leaves_nobody_waiting,
+            }
+            wait_group {
+                a_thousand_members_are_waited_for,
+                several_wait_for_the_last,
+                a_panic_ends_a_part,
+                a_wait_times_out,
+                no_timeout_loses_the_end,
+                a_waiting_thread_is_ended,
+            }
+            oneshot {
+                a_value_is_waited_for,
+                a_thousand_answers_arrive,
+                a_receiver_hears_of_the_senders_end,
+                a_sender_hears_of_the_receivers_end,
+                a_closed_receiver_gets_what_was_sent,
+                receiving_times_out,
+                no_timeout_loses_the_value,
+                a_value_left_is_dropped,
+                waiting_threads_are_ended,
+                a_chain_of_threads_passes_it_on,
+            }
+            mpsc {
+                a_thousand_senders_are_heard,
+                both_sides_wait,
+                a_bound_of_nothing_is_a_rendezvous,
+                each_side_hears_of_the_others_end,
+                receiving_times_out,
+                no_timeout_loses_a_message,
+                messages_left_are_dropped,
+                waiting_threads_are_ended,
             }
             channel {
                 messages_keep_their_order,
@@ -491,6 +544,10 @@ mod tests {
         ("rwlock", include_str!("rwlock.rs")),
         ("semaphore", include_str!("semaphore.rs")),
         ("once", include_str!("once.rs")),
+        ("lazy_lock", include_str!("lazy_lock.rs")),
+        ("wait_group", include_str!("wait_group.rs")),
+        ("oneshot", include_str!("oneshot.rs")),
+        ("mpsc", include_str!("mpsc.rs")),
         ("channel", include_str!("channel.rs")),
         ("tcp", include_str!("tcp.rs")),
         ("blocking", include_str!("blocking.rs")),

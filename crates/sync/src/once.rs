@@ -146,6 +146,30 @@ impl Once {
         }
     }
 
+    /// As [`wait`](Once::wait), but waits on after an initialization that panicked, until another
+    /// one has run to its end.
+    ///
+    /// ```
+    /// use trefoil_sync::Once;
+    ///
+    /// let once = Once::new();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| once.call_once(|| ()));
+    ///     once.wait_force();
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn wait_force(&self) {
+        let wait = Wait::new(Reason::Once);
+        loop {
+            // Acquire: as in `is_completed`.
+            match self.state.load(Ordering::Acquire) {
+                COMPLETE => return,
+                state => turnstile::wait(&self.queue, &wait, || self.is_in(state)),
+            }
+        }
+    }
+
     #[cold]
     #[track_caller]
     fn call(&self, force: bool, f: impl FnOnce(&OnceState)) {
