@@ -280,4 +280,57 @@ mod loom_models {
     fn three_threads_take_turns() {
         add_in_threads(3, 1);
     }
+
+    impl Counter {
+        /// Adds, unless the time is over before it has the lock.
+        fn try_add(&self) -> u32 {
+            // For loom, any deadline may have passed or not.
+            let taken = self.lock.lock_until(Some(Instant::now()));
+            if taken {
+                // SAFETY: loom checks that nobody else is here.
+                self.value.with_mut(|value| unsafe { *value += 1 });
+                self.lock.unlock();
+            }
+            u32::from(taken)
+        }
+    }
+
+    /// `patient` threads wait without a limit beside one that may give up.
+    fn give_up_beside(patient: u32) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(move || {
+            let counter = Arc::new(Counter {
+                lock: Lock::new(),
+                value: UnsafeCell::new(0),
+            });
+            let others: Vec<_> = (0..patient)
+                .map(|_| {
+                    let counter = Arc::clone(&counter);
+                    thread::spawn(move || counter.add())
+                })
+                .collect();
+            let added = counter.try_add();
+            for other in others {
+                other.join().unwrap();
+            }
+            // SAFETY: the others have ended.
+            let value = counter.value.with(|value| unsafe { *value });
+            assert_eq!(value, patient + added);
+            // CONTENDED may have been left behind, but only until it is given back next.
+            assert_eq!(counter.lock.word.load(Ordering::Relaxed), FREE);
+        });
+    }
+
+    /// A thread that gives up takes the lock, or leaves it to the other one.
+    #[test]
+    fn one_gives_up_beside_another() {
+        give_up_beside(1);
+    }
+
+    /// A thread that was let go and then gives up does not keep the one behind it waiting.
+    #[test]
+    fn one_gives_up_beside_two() {
+        give_up_beside(2);
+    }
 }

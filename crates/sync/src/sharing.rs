@@ -320,4 +320,88 @@ mod loom_models {
             assert_eq!(shared.lock.word.load(Ordering::Relaxed), 0);
         });
     }
+
+    impl Shared {
+        fn try_write(&self) -> u32 {
+            // For loom, any deadline may have passed or not.
+            let taken = self.lock.take_until(Access::Write, Some(Instant::now()));
+            if taken {
+                // SAFETY: loom checks that nobody else is here.
+                self.value.with_mut(|value| unsafe { *value += 1 });
+                self.lock.give_back(Access::Write);
+            }
+            u32::from(taken)
+        }
+
+        fn try_read(&self) {
+            if self.lock.take_until(Access::Read, Some(Instant::now())) {
+                // SAFETY: loom checks that nobody writes.
+                self.value.with(|value| assert!(unsafe { *value } <= 2));
+                self.lock.give_back(Access::Read);
+            }
+        }
+
+        fn write_and_read(&self) -> u32 {
+            self.lock.take(Access::Write);
+            // SAFETY: loom checks that nobody else is here.
+            self.value.with_mut(|value| unsafe { *value += 1 });
+            self.lock.downgrade();
+            // SAFETY: loom checks that nobody writes.
+            let value = self.value.with(|value| unsafe { *value });
+            self.lock.give_back(Access::Read);
+            value
+        }
+
+        fn assert_free(&self) {
+            assert_eq!(self.lock.word.load(Ordering::Relaxed), 0);
+            assert!(self.lock.queue.lock().is_empty());
+        }
+    }
+
+    /// A writer that gives up lets in the reader behind it, whoever gives back meanwhile.
+    #[test]
+    fn a_writer_gives_up_between_readers() {
+        check(|shared| {
+            let readers = [0, 1].map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || shared.read())
+            });
+            let written = shared.try_write();
+            for reader in readers {
+                assert!(reader.join().unwrap() <= written);
+            }
+            shared.assert_free();
+        });
+    }
+
+    /// A reader and a writer that give up leave nothing behind beside a writer that does not.
+    #[test]
+    fn two_give_up_beside_a_writer() {
+        check(|shared| {
+            let (other, third) = (Arc::clone(&shared), Arc::clone(&shared));
+            let writer = thread::spawn(move || other.write());
+            let reader = thread::spawn(move || third.try_read());
+            let written = shared.try_write();
+            writer.join().unwrap();
+            reader.join().unwrap();
+            assert_eq!(shared.read(), 1 + written);
+            shared.assert_free();
+        });
+    }
+
+    /// A writer that becomes a reader sees what it wrote: no other writer comes between.
+    #[test]
+    fn a_downgrade_lets_no_writer_in() {
+        check(|shared| {
+            let (other, third) = (Arc::clone(&shared), Arc::clone(&shared));
+            let writer = thread::spawn(move || other.write());
+            let reader = thread::spawn(move || third.read());
+            let before = shared.write_and_read();
+            writer.join().unwrap();
+            assert!(reader.join().unwrap() <= 2);
+            assert!(before == 1 || before == 2);
+            assert_eq!(shared.read(), 2);
+            shared.assert_free();
+        });
+    }
 }
