@@ -56,11 +56,13 @@ impl Unwinding {
     #[must_use]
     #[inline]
     pub fn now() -> Unwinding {
-        if unwinding::is_calm() && ANY_RAISED.load(Ordering::Relaxed) {
+        // Asked once: every lock that is taken comes here.
+        let calm = unwinding::is_calm();
+        if calm && ANY_RAISED.load(Ordering::Relaxed) {
             // If its cancellation was raised, it has been caught.
             current::set_raised(false);
         }
-        Unwinding(unwinding::panicking())
+        Unwinding(!calm && unwinding::panicking())
     }
 
     /// Whether the current thread has panicked since, when the lock is given back.

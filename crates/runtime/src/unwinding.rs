@@ -92,8 +92,15 @@ fn leave_unwinding() -> Suspended {
 }
 
 /// Whether the current thread panics, for all that is known.
+#[inline]
 pub(crate) fn panicking() -> bool {
-    std::thread::panicking() && HERE.with(|here| here.suspended.get() == 0 || here.certain.get())
+    !is_calm() && is_own()
+}
+
+/// Somebody of this OS thread unwinds: whether it is the current thread.
+#[cold]
+fn is_own() -> bool {
+    HERE.with(|here| here.suspended.get() == 0 || here.certain.get())
 }
 
 /// Whether the current thread certainly does not unwind.

@@ -19,6 +19,7 @@ impl Flag {
     }
 
     // Relaxed, here and below: the lock orders it.
+    #[inline]
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

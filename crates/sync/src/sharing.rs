@@ -60,6 +60,7 @@ impl Sharing {
     }
 
     /// The word after this access was granted, if it can be granted now.
+    #[inline]
     fn granted(word: u32, access: Access) -> Option<u32> {
         match access {
             Access::Write => (word == 0).then_some(WRITER),
