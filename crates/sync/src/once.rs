@@ -227,9 +227,7 @@ impl Default for Once {
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Once")
-            .field("completed", &self.is_completed())
-            .finish_non_exhaustive()
+        f.debug_struct("Once").finish_non_exhaustive()
     }
 }
 
