@@ -196,6 +196,8 @@ pub fn a_writer_that_gives_up_lets_readers_in<S: Subject>() {
         let reader = thread::spawn(move || *second.read().unwrap());
         assert_eq!(reader.join().unwrap(), 1);
         writer.join().unwrap();
+        // Nothing is left of it: who comes now does not queue behind nobody.
+        assert!(lock.try_read().is_ok());
         drop(reading);
         assert!(lock.try_write().is_ok());
     });

@@ -12,19 +12,20 @@
 #![forbid(unsafe_code)]
 
 use core::fmt;
-use core::sync::atomic::{AtomicU8, Ordering};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
+#[cfg(not(trefoil_loom))]
 use trefoil_runtime::cancel::Unwinding;
 use trefoil_runtime::{Reason, Spin, Wait};
 
+use crate::atomic::{AtomicU32, Ordering};
 use crate::queue::{Batch, Queue};
 use crate::turnstile;
 
-const INCOMPLETE: u8 = 0;
-const POISONED: u8 = 1;
-const RUNNING: u8 = 2;
-const COMPLETE: u8 = 3;
+const INCOMPLETE: u32 = 0;
+const POISONED: u32 = 1;
+const RUNNING: u32 = 2;
+const COMPLETE: u32 = 3;
 
 /// Runs something once, as [`std::sync::Once`].
 ///
@@ -41,7 +42,7 @@ const COMPLETE: u8 = 3;
 /// assert!(START.is_completed());
 /// ```
 pub struct Once {
-    state: AtomicU8,
+    state: AtomicU32,
     queue: Spin<Queue<()>>,
 }
 
@@ -62,9 +63,9 @@ impl OnceState {
 /// The initialization that runs; ends it, however it is left.
 struct Running<'a> {
     once: &'a Once,
-    before: u8,
+    before: u32,
     begun: Unwinding,
-    after: Option<u8>,
+    after: Option<u32>,
 }
 
 impl Drop for Running<'_> {
@@ -87,10 +88,19 @@ impl Drop for Running<'_> {
 
 impl Once {
     /// One that has not run.
+    #[cfg(not(trefoil_loom))]
     #[must_use]
     pub const fn new() -> Once {
         Once {
-            state: AtomicU8::new(INCOMPLETE),
+            state: AtomicU32::new(INCOMPLETE),
+            queue: Spin::new(Queue::new()),
+        }
+    }
+
+    #[cfg(trefoil_loom)]
+    pub(crate) fn new() -> Once {
+        Once {
+            state: AtomicU32::new(INCOMPLETE),
             queue: Spin::new(Queue::new()),
         }
     }
@@ -185,7 +195,7 @@ impl Once {
     }
 
     /// Begins to initialize, if that may be; tells the state before.
-    fn begin(&self, force: bool) -> u8 {
+    fn begin(&self, force: bool) -> u32 {
         let _queue = self.queue.lock();
         // Acquire: as in `is_completed`.
         let state = self.state.load(Ordering::Acquire);
@@ -195,7 +205,7 @@ impl Once {
         state
     }
 
-    fn run(&self, before: u8, f: impl FnOnce(&OnceState)) {
+    fn run(&self, before: u32, f: impl FnOnce(&OnceState)) {
         let mut running = Running {
             once: self,
             before,
@@ -208,7 +218,7 @@ impl Once {
         running.after = Some(COMPLETE);
     }
 
-    fn is_in(&self, state: u8) -> bool {
+    fn is_in(&self, state: u32) -> bool {
         self.state.load(Ordering::Relaxed) == state
     }
 }
@@ -234,3 +244,103 @@ impl fmt::Debug for Once {
 // A panic is told by the state.
 impl UnwindSafe for Once {}
 impl RefUnwindSafe for Once {}
+
+/// In a model nobody panics: an initialization that ends without a result was cancelled.
+#[cfg(trefoil_loom)]
+#[derive(Clone, Copy)]
+struct Unwinding;
+
+#[cfg(trefoil_loom)]
+impl Unwinding {
+    fn now() -> Unwinding {
+        Unwinding
+    }
+
+    fn has_panicked_since(self) -> bool {
+        false
+    }
+}
+
+#[cfg(all(test, trefoil_loom))]
+mod loom_models {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    struct Shared {
+        once: Once,
+        /// Written and read `Relaxed`: that it is seen is the work of the state.
+        value: AtomicU32,
+    }
+
+    impl Shared {
+        fn initialize(&self) {
+            self.once.call_once(|| {
+                assert_eq!(self.value.load(Ordering::Relaxed), 0, "it runs once");
+                self.value.store(1, Ordering::Relaxed);
+            });
+            self.assert_seen();
+        }
+
+        /// An initialization that is cancelled, if it is this thread's turn.
+        fn begin_in_vain(&self) {
+            let before = self.once.begin(false);
+            if before == INCOMPLETE {
+                drop(Running {
+                    once: &self.once,
+                    before,
+                    begun: Unwinding::now(),
+                    after: None,
+                });
+            }
+        }
+
+        fn wait(&self) {
+            self.once.wait();
+            self.assert_seen();
+        }
+
+        fn assert_seen(&self) {
+            assert_eq!(self.value.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    fn check(others: [fn(&Shared); 2]) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(move || {
+            let shared = Arc::new(Shared {
+                once: Once::new(),
+                value: AtomicU32::new(0),
+            });
+            let others = others.map(|other| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || other(&shared))
+            });
+            shared.initialize();
+            for other in others {
+                other.join().unwrap();
+            }
+            assert!(shared.once.is_completed());
+        });
+    }
+
+    /// Of three that come, one initializes, and all see what it did.
+    #[test]
+    fn one_of_three_initializes() {
+        check([Shared::initialize, Shared::initialize]);
+    }
+
+    /// Who waits for it is let go, also if it waits before anybody has begun.
+    #[test]
+    fn a_waiter_is_let_go() {
+        check([Shared::wait, Shared::initialize]);
+    }
+
+    /// Where an initialization was cancelled, one that waits takes over.
+    #[test]
+    fn a_cancelled_one_is_taken_over() {
+        check([Shared::begin_in_vain, Shared::wait]);
+        check([Shared::begin_in_vain, Shared::initialize]);
+    }
+}
