@@ -10,7 +10,7 @@ use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::Reason;
 use trefoil_runtime::thread;
 use trefoil_sync::channel::{bounded, unbounded};
-use trefoil_sync::{Barrier, Condvar, Mutex};
+use trefoil_sync::{Barrier, Condvar, LazyLock, Mutex, WaitGroup, mpsc, oneshot};
 
 use crate::Subject;
 use crate::subject::run;
@@ -164,6 +164,60 @@ pub fn a_thread_is_joined_and_unparked_across<A: Subject, B: Subject>() {
         },
     );
     assert_eq!(value, 21);
+}
+
+/// What is asked is answered across, all are waited for, and one of all makes what all read:
+/// threads of two runtimes and a plain one.
+pub fn the_other_objects_cross<A: Subject, B: Subject>() {
+    type Question = (u32, oneshot::Sender<u32>);
+    type Shared = Arc<(LazyLock<usize>, Mutex<usize>)>;
+    const ASKERS: usize = 5;
+    const QUESTIONS: u32 = 20;
+
+    fn ask(questions: &mpsc::SyncSender<Question>, shared: &Shared, group: WaitGroup) {
+        for n in 0..QUESTIONS {
+            let (reply, answer) = oneshot::channel();
+            questions.send((n, reply)).unwrap();
+            assert_eq!(answer.recv(), Ok(2 * n));
+        }
+        *shared.1.lock().unwrap() += *shared.0;
+        group.wait();
+        // Nobody goes on before all have added.
+        assert_eq!(*shared.1.lock().unwrap(), (2 * ASKERS + 1) * 3);
+    }
+
+    let (questions, asked) = mpsc::sync_channel::<Question>(2);
+    let shared: Shared = Arc::new((LazyLock::new(|| 3), Mutex::new(0)));
+    let group = WaitGroup::new();
+    let askers = {
+        let (questions, shared, group) = (questions.clone(), shared.clone(), group.clone());
+        move |count: usize| {
+            let asker = |_| {
+                let (questions, shared) = (questions.clone(), shared.clone());
+                let group = group.clone();
+                thread::spawn(move || ask(&questions, &shared, group))
+            };
+            (0..count).map(asker).collect::<Vec<_>>()
+        }
+    };
+    let first = askers.clone();
+    let plain = std::thread::spawn(move || ask(&questions, &shared, group));
+    both::<A, B, _, _>(
+        move || {
+            let threads = first(ASKERS);
+            drop(first);
+            for (n, reply) in asked {
+                reply.send(2 * n).unwrap();
+            }
+            join_all(threads);
+        },
+        move || {
+            let threads = askers(ASKERS);
+            drop(askers);
+            join_all(threads);
+        },
+    );
+    plain.join().unwrap();
 }
 
 /// A barrier waits for the threads of both.

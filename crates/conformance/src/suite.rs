@@ -464,6 +464,7 @@ macro_rules! suite_across {
             a_lock_excludes_across,
             a_condition_crosses,
             a_thread_is_joined_and_unparked_across,
+            the_other_objects_cross,
             a_barrier_waits_for_both,
             a_socket_crosses,
             a_socket_leaves_a_busy_worker,
