@@ -1,6 +1,6 @@
 //! Channels with the names and the meaning of `std::sync::mpsc`: many senders, one receiver.
 //!
-//! It is a dress of [`channel`](crate::channel), with `std`'s own error types, so that a program
+//! It is a dress of [`channel`](mod@crate::channel), with `std`'s own error types, so that a program
 //! needs to change its `use` line only. What waits, and how, is told there.
 #![forbid(unsafe_code)]
 
