@@ -13,6 +13,11 @@
 //!                          trefoil_runtime::{Waiter, Spin}
 //! ```
 //!
+//! All stable names of `std::sync` in Rust 1.95 are here or, for `Arc`, `Weak`, `atomic` and the errors,
+//! `std`'s own in the facade; its test `std_sync` compiles one program with both. What `std` has not
+//! made stable is not here: mapped guards, `get_or_try_init`, `Mutex::set`, `ReentrantLock`, `mpmc`
+//! (that is `channel`).
+//!
 //! It starts no threads, allocates nothing to wait, and knows no runtime.
 
 // A model uses a part of the crate.
