@@ -68,11 +68,15 @@ impl<S> Gate<S> {
         mut left: impl FnMut(&mut S),
     ) -> Result<R, Early> {
         loop {
+            if let Some(result) = self.look(&mut ready) {
+                return Ok(result);
+            }
+            // Made without the lock, for it panics where a wait is refused.
+            let node = Node::new(());
             let mut inner = self.inner.lock();
             if let Some(result) = ready(&mut inner.state) {
                 return Ok(result);
             }
-            let node = Node::new(());
             // SAFETY: `wait_in` returns after the node is out of the queue, and fired if
             // somebody else took it out.
             unsafe { inner.queue.push_back(&node) };
