@@ -9,6 +9,7 @@
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use crate::limit::{self, Verdict};
 use crate::{current, unwinding};
 
 /// Whether a cancellation was ever raised in this process. While none was, a lock need not
@@ -28,15 +29,29 @@ impl fmt::Display for Cancelled {
 
 impl std::error::Error for Cancelled {}
 
-/// Ends the current thread by unwinding. A wait calls it after it returned
-/// [`Outcome::Cancelled`](crate::Outcome::Cancelled) and nothing refers to the waiter.
+/// Ends the current thread by unwinding, or what it does inside the limit that is over. A wait
+/// calls it after it returned [`Outcome::Cancelled`](crate::Outcome::Cancelled) and nothing
+/// refers to the waiter.
 pub fn raise() -> ! {
     ANY_RAISED.store(true, Ordering::Relaxed);
+    if let Some(Verdict::Ended { number, again, .. }) = current::verdict() {
+        raise_limit(number, again);
+    }
     if current::raises_again() {
         // It has caught its cancellation, and goes on: at least not at the cost of others.
         current::yield_now();
     }
     std::panic::resume_unwind(Box::new(Cancelled))
+}
+
+/// Ends what the current thread does inside a limit.
+fn raise_limit(number: u64, again: bool) -> ! {
+    current::note_limit_raised(number);
+    if again {
+        // As below: somebody has caught it.
+        current::yield_now();
+    }
+    std::panic::resume_unwind(limit::payload(number))
 }
 
 /// Whether a panic began while a lock was held: what decides about poisoning.

@@ -9,10 +9,12 @@ use core::cell::Cell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::contract::Runtime;
 use crate::domain::DomainId;
+use crate::limit::{self, Limit, Verdict};
 use crate::model::Model;
 use crate::no_suspend;
 use crate::no_unwind::no_unwind;
@@ -200,10 +202,11 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
             // A last look: what has come counts more than that it came late.
             break if done() { Outcome::Woken } else { early };
         }
+        let until = effective(header, runtime, wait, calm);
         // SAFETY: it is the current thread, on this stack.
-        if wait.until.is_some() || !unsafe { fiber::park(header) } {
+        if until.is_some() || !unsafe { fiber::park(header) } {
             // Others may hold a pointer to this wait's waiter.
-            no_unwind(|| runtime.park(wait.until));
+            no_unwind(|| runtime.park(until));
         }
         if done() {
             break Outcome::Woken;
@@ -216,6 +219,9 @@ pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
 /// `calm`: the thread is known not to unwind.
 #[inline]
 fn interrupted(header: &Header, runtime: &dyn Runtime, wait: &Wait, calm: bool) -> Option<Outcome> {
+    if is_limited(header, wait) {
+        return interrupted_within(header, runtime, wait, calm);
+    }
     if wait.cancellable && is_cancelled(header) && may_raise(calm) {
         return Some(Outcome::Cancelled);
     }
@@ -243,6 +249,115 @@ pub(crate) fn owner() -> Option<usize> {
     (owner != 0).then_some(owner)
 }
 
+/// Whether limits bear on the wait (`limit.rs`).
+#[inline]
+fn is_limited(header: &Header, wait: &Wait) -> bool {
+    wait.cancellable && !header.limits.get().is_null()
+}
+
+/// The same for a thread with limits. What was over first counts.
+#[cold]
+fn interrupted_within(
+    header: &Header,
+    runtime: &dyn Runtime,
+    wait: &Wait,
+    calm: bool,
+) -> Option<Outcome> {
+    let now = no_unwind(|| runtime.now());
+    let late = wait.until.filter(|until| now >= *until);
+    let verdict = if may_raise(calm) {
+        limit::verdict(header, is_cancelled(header), now)
+    } else {
+        None
+    };
+    match (verdict, late) {
+        (Some(Verdict::Ended { at: Some(at), .. }), Some(late)) if late <= at => {
+            Some(Outcome::TimedOut)
+        }
+        (Some(_), _) => Some(Outcome::Cancelled),
+        (None, Some(_)) => Some(Outcome::TimedOut),
+        (None, None) => None,
+    }
+}
+
+/// Until when to park.
+#[inline]
+fn effective(header: &Header, runtime: &dyn Runtime, wait: &Wait, calm: bool) -> Option<Instant> {
+    if is_limited(header, wait) {
+        return effective_within(header, runtime, wait, calm);
+    }
+    wait.until
+}
+
+/// The same for a thread with limits.
+#[cold]
+fn effective_within(
+    header: &Header,
+    runtime: &dyn Runtime,
+    wait: &Wait,
+    calm: bool,
+) -> Option<Instant> {
+    /// How long a thread waits that may not be told now because of a neighbour's unwinding.
+    const AGAIN: Duration = Duration::from_millis(1);
+    let deadline = if may_raise(calm) {
+        limit::earliest(header)
+    } else if cfg!(panic = "unwind") && !unwinding::panicking() {
+        let again = no_unwind(|| runtime.now()).checked_add(AGAIN);
+        let earliest = limit::earliest(header);
+        earliest.and_then(|earliest| again.map(|again| again.max(earliest)))
+    } else {
+        None
+    };
+    match (wait.until, deadline) {
+        (Some(until), Some(deadline)) => Some(until.min(deadline)),
+        (until, deadline) => until.or(deadline),
+    }
+}
+
+/// Until when a wait that `wait` describes may last, for who parks by itself.
+pub(crate) fn deadline(wait: &Wait) -> Option<Instant> {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive and has started.
+    let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
+    effective(header, runtime, wait, unwinding::is_calm())
+}
+
+/// Why the current thread's wait was ended as cancelled. `None`: it was not.
+pub(crate) fn verdict() -> Option<Verdict> {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive and has started.
+    let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
+    if header.limits.get().is_null() {
+        return is_cancelled(header).then_some(Verdict::Cancelled);
+    }
+    limit::verdict(header, is_cancelled(header), runtime.now())
+}
+
+/// The innermost limit of the current thread.
+pub(crate) fn limit() -> *const Limit {
+    // SAFETY: the current thread is alive, and only it touches the field.
+    unsafe { thread_ref().0.as_ref() }.limits.get()
+}
+
+/// Puts the innermost limit of the current thread into place.
+pub(crate) fn set_limit(limit: *const Limit) {
+    // SAFETY: as above.
+    unsafe { thread_ref().0.as_ref() }.limits.set(limit);
+}
+
+/// Notes that a limit of the current thread is being raised.
+pub(crate) fn note_limit_raised(number: u64) {
+    set_raised(true);
+    // SAFETY: the current thread is alive.
+    limit::note_raised(unsafe { thread_ref().0.as_ref() }, number);
+}
+
+/// Whether the current thread was asked to end.
+pub(crate) fn was_asked_to_end() -> bool {
+    // SAFETY: the current thread is alive.
+    is_cancelled(unsafe { thread_ref().0.as_ref() })
+}
+
 /// Whether a wait that `wait` describes is over without having got what it waits for.
 pub(crate) fn interruption(wait: &Wait) -> Option<Outcome> {
     let me = thread_ref();
@@ -259,7 +374,7 @@ fn may_raise(calm: bool) -> bool {
 
 #[inline]
 fn is_cancelled(header: &Header) -> bool {
-    // Acquire: pairs with `Thread::request_cancel`.
+    // Acquire: pairs with `Thread::cancel`.
     header.cancel.load(Ordering::Acquire)
 }
 

@@ -49,7 +49,7 @@ impl Domain {
     /// are not asked: ask again. Returns how many there were.
     pub fn cancel(&self) -> usize {
         let threads = self.threads();
-        threads.iter().for_each(Thread::request_cancel);
+        threads.iter().for_each(Thread::cancel);
         threads.len()
     }
 

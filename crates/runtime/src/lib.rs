@@ -49,7 +49,11 @@ mod domain;
 mod idlers;
 mod inbox;
 #[cfg(not(trefoil_loom))]
+mod interval;
+#[cfg(not(trefoil_loom))]
 mod launch;
+#[cfg(not(trefoil_loom))]
+pub mod limit;
 mod model;
 mod no_suspend;
 #[cfg(not(trefoil_loom))]
@@ -94,6 +98,14 @@ mod spin;
 mod state;
 #[cfg(not(trefoil_loom))]
 pub mod thread;
+/// Time: timeouts and ticks.
+#[cfg(not(trefoil_loom))]
+pub mod time {
+    pub use crate::interval::{Interval, MissedTickBehavior, interval, interval_at};
+    pub use crate::timeout::{Elapsed, timeout, timeout_at};
+}
+#[cfg(not(trefoil_loom))]
+mod timeout;
 mod token;
 #[cfg(not(trefoil_loom))]
 mod unwinding;

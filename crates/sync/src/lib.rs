@@ -50,6 +50,8 @@ mod rwlock;
 #[cfg(not(trefoil_loom))]
 mod semaphore;
 mod sharing;
+mod token;
+#[cfg(not(trefoil_loom))]
 mod turnstile;
 #[cfg(not(trefoil_loom))]
 mod wait_group;
@@ -70,5 +72,6 @@ mod objects {
     pub use crate::once_lock::OnceLock;
     pub use crate::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
     pub use crate::semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+    pub use crate::token::{CancellationToken, DropGuard};
     pub use crate::wait_group::WaitGroup;
 }

@@ -47,7 +47,7 @@ fn wait_noted(source: &Source, interest: Interest, wait: &Wait) -> io::Result<Ou
             Some(epoll) => (epoll, libc::POLLIN),
             None => (source.fd(), events(interest)),
         };
-        let reported = poll_once(header, fd, events, wait.until, alarm.as_ref())?;
+        let reported = poll_once(header, fd, events, current::deadline(wait), alarm.as_ref())?;
         if reported == 0 {
             continue;
         }

@@ -96,8 +96,34 @@ impl Thread {
         }
     }
 
-    /// Asks the thread to end at its next cancellation point. It is woken to see it.
-    pub(crate) fn request_cancel(&self) {
+    /// Asks the thread to end: its next wait that is a cancellation point, or the one that it is
+    /// in, does not return but unwinds, and its `join` returns
+    /// [`Cancelled`](crate::cancel::Cancelled) as an error. Which waits are cancellation points
+    /// is told in `docs/cancellation.md`.
+    ///
+    /// A thread that has not begun never begins. One that never waits is not ended, but can ask
+    /// [`is_cancelled`](crate::thread::is_cancelled). There is no way back. A thread that has
+    /// ended is not affected.
+    ///
+    /// It works in every model, and does not wait; any thread may call it, also the thread
+    /// itself. A plain `std::thread` that uses our objects is ended in the same way. In a
+    /// program that is compiled with `panic = "abort"` a thread that has begun is only told.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Cancelled;
+    /// use trefoil_runtime::thread;
+    ///
+    /// let (tell, told) = std::sync::mpsc::channel();
+    /// let thread = std::thread::spawn(move || {
+    ///     tell.send(thread::current()).unwrap();
+    ///     loop {
+    ///         thread::park();
+    ///     }
+    /// });
+    /// told.recv().unwrap().cancel();
+    /// assert!(thread.join().unwrap_err().is::<Cancelled>());
+    /// ```
+    pub fn cancel(&self) {
         let header = self.header();
         // Release: pairs with the load in `current::is_cancelled`.
         header

@@ -8,7 +8,7 @@
 //! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `is_main`, `concluded`, `stage`, `locals`, `slice` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -31,6 +31,7 @@ use super::scope::ScopeData;
 use crate::contract::Runtime;
 use crate::domain::DomainId;
 use crate::inbox::Link;
+use crate::limit::Innermost;
 use crate::model::Model;
 use crate::os::{FOREIGN, Placement};
 use crate::owner;
@@ -118,6 +119,8 @@ pub(crate) struct Header {
     pub(crate) raised: Cell<bool>,
     /// Its cancellation was raised at some time.
     pub(crate) ever_raised: Cell<bool>,
+    /// What ends its waits early, innermost first.
+    pub(crate) limits: Innermost,
     /// It is the first thread of a `run`.
     pub(crate) is_main: Cell<bool>,
     /// It has run its closure, and told whoever waits for its end.
@@ -158,6 +161,7 @@ impl Header {
             unwinding: Cell::new(Suspended::default()),
             raised: Cell::new(false),
             ever_raised: Cell::new(false),
+            limits: Cell::new(core::ptr::null()),
             is_main: Cell::new(false),
             stage: Cell::new(stage),
             id: ThreadId::next(),

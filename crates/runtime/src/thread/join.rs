@@ -155,6 +155,11 @@ impl<T> JoinHandle<T> {
         self.thread.header().join.is_done()
     }
 
+    /// Asks the thread to end; see [`Thread::cancel`]. `join` tells when it has.
+    pub fn cancel(&self) {
+        self.thread.cancel();
+    }
+
     /// Waits for the thread to end and returns its result.
     ///
     /// It parks the calling thread in every model, and is a cancellation point. What the

@@ -197,7 +197,7 @@ pub(super) fn run_current(meter: Option<&Meter>) {
             Stage::Closure,
             "a thread runs its closure once"
         );
-        // Acquire: pairs with `request_cancel`.
+        // Acquire: pairs with `Thread::cancel`.
         if header.as_ref().cancel.load(Ordering::Acquire) {
             Header::refuse_cancelled(header);
             // It has not run, so it is no thread that was measured.

@@ -22,6 +22,7 @@ mod locals;
 mod new;
 mod park;
 mod scope;
+mod try_scope;
 
 pub use crate::no_suspend::no_suspend;
 pub use builder::{Builder, MAX_STACK_SIZE, check_stack_size, spawn};
@@ -41,6 +42,8 @@ pub use local_thread::{LocalJoinHandle, spawn_local};
 pub use new::NewThread;
 pub(crate) use new::adopted;
 pub use park::{
-    blocking, current, deadline_after, panicking, park, park_timeout, sleep, sleep_until, yield_now,
+    blocking, current, deadline_after, is_cancelled, panicking, park, park_timeout, sleep,
+    sleep_until, uncancellable, yield_now,
 };
 pub use scope::{Scope, ScopedJoinHandle, scope};
+pub use try_scope::{TryJoinHandle, TryScope, try_scope};

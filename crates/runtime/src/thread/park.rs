@@ -8,6 +8,7 @@ use super::Thread;
 use crate::cancel;
 use crate::current;
 use crate::no_suspend;
+use crate::limit::{Kind, within};
 use crate::reason::Reason;
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
@@ -153,7 +154,9 @@ where
         current::with_runtime(|runtime| {
             runtime.blocking(&mut || {
                 if let Some(f) = call.take() {
-                    result = Some(panic::catch_unwind(AssertUnwindSafe(f)));
+                    // Alike where it is the caller's own thread: its waits are not ended.
+                    let f = AssertUnwindSafe(|| uncancellable(f));
+                    result = Some(panic::catch_unwind(f));
                 }
             });
         });
@@ -162,6 +165,44 @@ where
         Ok(value) => value,
         Err(payload) => panic::resume_unwind(payload),
     }
+}
+
+/// Whether the calling thread was asked to end: by [`Thread::cancel`], or because the first
+/// thread of its `run` has ended. Does not wait. For loops that compute, and to end early in
+/// [`uncancellable`]; also where nothing can be unwound.
+///
+/// ```
+/// assert!(!trefoil_runtime::thread::is_cancelled());
+/// ```
+#[must_use]
+pub fn is_cancelled() -> bool {
+    current::was_asked_to_end()
+}
+
+/// Runs `f` on this thread without cancellation: no wait of `f` is a cancellation point, nor is
+/// it ended by a timeout from outside. A request that comes meanwhile stays, and is raised at
+/// the next cancellation point afterwards. Nests; a [`timeout`](crate::time::timeout) inside
+/// `f` ends what it is around.
+///
+/// At the end of a `run` a thread that waits in here is waited for, for the grace at most.
+///
+/// # Panics
+///
+/// With `f`'s panic.
+///
+/// ```
+/// use std::time::Duration;
+/// use trefoil_runtime::thread;
+/// use trefoil_runtime::time::{Elapsed, timeout};
+///
+/// let result = timeout(Duration::ZERO, || {
+///     thread::uncancellable(|| thread::sleep(Duration::from_millis(1))); // to its end
+///     thread::park();
+/// });
+/// assert_eq!(result, Err(Elapsed));
+/// ```
+pub fn uncancellable<T>(f: impl FnOnce() -> T) -> T {
+    within(Kind::Shield, f).expect("nothing is raised for a shield")
 }
 
 /// Whether the calling thread is unwinding because of a panic.

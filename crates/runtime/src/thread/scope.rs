@@ -177,6 +177,11 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.handle.is_finished()
     }
 
+    /// Asks the thread to end; see [`Thread::cancel`].
+    pub fn cancel(&self) {
+        self.handle.cancel();
+    }
+
     /// As [`JoinHandle::join`].
     ///
     /// # Errors
