@@ -207,18 +207,20 @@ pub fn a_permit_is_a_point<S: Subject>() {
 pub fn sending_is_a_point<S: Subject>() {
     run::<S, _>(|| {
         let (full, receive) = bounded(1);
-        full.send(0).unwrap();
+        full.send(Box::new(0)).unwrap();
         let (meeting, nobody) = bounded(0);
         for send in [full, meeting] {
             let again = send.clone();
-            point(Reason::Send, move || drop(again.send(1)));
+            point(Reason::Send, move || drop(again.send(Box::new(1))));
             let again = send.clone();
-            point(Reason::Send, move || drop(again.send_timeout(2, HOUR)));
             point(Reason::Send, move || {
-                drop(send.send_deadline(3, in_an_hour()));
+                drop(again.send_timeout(Box::new(2), HOUR))
+            });
+            point(Reason::Send, move || {
+                drop(send.send_deadline(Box::new(3), in_an_hour()));
             });
         }
-        assert_eq!(receive.iter().collect::<Vec<_>>(), [0]);
+        assert_eq!(receive.iter().collect::<Vec<_>>(), [Box::new(0)]);
         assert!(nobody.try_recv().is_err());
     });
 }
@@ -226,7 +228,7 @@ pub fn sending_is_a_point<S: Subject>() {
 /// The waits of a `Receiver`: a message that is sent afterwards is for the others.
 pub fn receiving_is_a_point<S: Subject>() {
     run::<S, _>(|| {
-        let (send, receive) = unbounded::<u32>();
+        let (send, receive) = unbounded::<Box<u32>>();
         let again = receive.clone();
         point(Reason::Receive, move || drop(again.recv()));
         let again = receive.clone();
@@ -237,8 +239,8 @@ pub fn receiving_is_a_point<S: Subject>() {
         });
         let again = receive.clone();
         point(Reason::Receive, move || drop(again.iter().next()));
-        send.send(7).unwrap();
-        assert_eq!(receive.recv(), Ok(7));
+        send.send(Box::new(7)).unwrap();
+        assert_eq!(receive.recv(), Ok(Box::new(7)));
     });
 }
 

@@ -44,7 +44,7 @@ pub fn an_error_cancels_the_others<S: Subject>() {
                 let waits = scope.spawn(move || {
                     let _token = token;
                     thread::park();
-                    Err("nobody is unparked")
+                    Err::<(), _>("nobody is unparked")
                 });
                 until_waiting(waits.thread(), Reason::Park);
             }

@@ -176,9 +176,26 @@ pub mod channel {
 pub mod sync {
     pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
     pub use trefoil_sync::{
-        Barrier, BarrierWaitResult, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock,
-        OnceState, OwnedSemaphorePermit, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
-        SemaphorePermit, WaitGroup, WaitTimeoutResult, mpsc, oneshot,
+        Barrier, BarrierWaitResult, CancellationToken, Condvar, DropGuard, LazyLock, Mutex,
+        MutexGuard, Once, OnceLock, OnceState, OwnedSemaphorePermit, RwLock, RwLockReadGuard,
+        RwLockWriteGuard, Semaphore, SemaphorePermit, WaitGroup, WaitTimeoutResult, mpsc, oneshot,
+    };
+}
+
+/// Time: limits for whatever a call waits for, and ticks.
+///
+/// ```
+/// use trefoil::time::{Duration, Elapsed, timeout};
+/// use trefoil::thread;
+///
+/// let result = trefoil::run(|| timeout(Duration::from_millis(1), thread::park));
+/// assert_eq!(result, Err(Elapsed));
+/// ```
+pub mod time {
+    pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
+    pub use trefoil_runtime::thread::{sleep, sleep_until};
+    pub use trefoil_runtime::time::{
+        Elapsed, Interval, MissedTickBehavior, interval, interval_at, timeout, timeout_at,
     };
 }
 
@@ -222,6 +239,9 @@ mod documents {
 
     #[doc = include_str!("../../../docs/unsafe.md")]
     struct Unsafe;
+
+    #[doc = include_str!("../../../docs/cancellation.md")]
+    struct Cancellation;
 
     #[doc = include_str!("../../../docs/blocking.md")]
     struct Blocking;

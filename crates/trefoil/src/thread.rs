@@ -67,6 +67,7 @@
 pub use std::thread::{Result, available_parallelism};
 pub use trefoil_runtime::thread::{
     AccessError, Builder, JoinHandle, LocalJoinHandle, LocalKey, MAX_STACK_SIZE, Scope,
-    ScopedJoinHandle, Thread, ThreadId, blocking, checkpoint, current, join, no_suspend, panicking,
-    park, park_timeout, scope, sleep, sleep_until, spawn, spawn_local, yield_now,
+    ScopedJoinHandle, Thread, ThreadId, TryJoinHandle, TryScope, blocking, checkpoint, current,
+    is_cancelled, join, no_suspend, panicking, park, park_timeout, scope, sleep, sleep_until, spawn,
+    spawn_local, try_scope, uncancellable, yield_now,
 };

@@ -32,10 +32,13 @@ pub(crate) struct Node<L> {
     parent: Option<(Arc<Node<L>>, u64)>,
 }
 
+/// By their numbers.
+type Children<L> = BTreeMap<u64, Weak<Node<L>>>;
+
 #[derive(Debug)]
 struct State<L> {
     next: u64,
-    children: BTreeMap<u64, Weak<Node<L>>>,
+    children: Children<L>,
     listeners: BTreeMap<u64, L>,
 }
 
@@ -114,7 +117,7 @@ impl<L> Node<L> {
         }
     }
 
-    fn cancel_one(&self) -> (BTreeMap<u64, Weak<Node<L>>>, BTreeMap<u64, L>) {
+    fn cancel_one(&self) -> (Children<L>, BTreeMap<u64, L>) {
         let mut state = self.state.lock();
         // Release: pairs with `is_cancelled`.
         self.word.store(CANCELLED, Ordering::Release);
