@@ -152,9 +152,10 @@ pub fn a_scoped_join_is_a_point<S: Subject>() {
 /// The waits of a `Condvar`: the mutex is free and not poisoned, and a later notification
 /// finds who waits then.
 pub fn a_condition_is_a_point<S: Subject>() {
+    type Pair = (Mutex<bool>, Condvar);
     run::<S, _>(|| {
         let shared = Arc::new((Mutex::new(false), Condvar::new()));
-        let waits: [fn(&(Mutex<bool>, Condvar)); 4] = [
+        let waits: [fn(&Pair); 4] = [
             |(mutex, condvar)| {
                 loop {
                     drop(condvar.wait(mutex.lock().unwrap()));
@@ -251,8 +252,8 @@ pub fn a_token_is_a_point<S: Subject>() {
         let waits: [fn(&CancellationToken); 4] = [
             |it| it.wait(),
             |it| it.cancelled(),
-            |it| drop(it.wait_timeout(HOUR)),
-            |it| drop(it.wait_deadline(in_an_hour())),
+            |it| assert!(it.wait_timeout(HOUR)),
+            |it| assert!(it.wait_deadline(in_an_hour())),
         ];
         for wait in waits {
             let token = token.clone();
@@ -369,7 +370,7 @@ pub fn a_once_is_no_point<S: Subject>() {
         let once = Arc::new(Once::new());
         let (go, gate) = bounded::<()>(0);
         let shared = Arc::clone(&once);
-        let first = thread::spawn(move || shared.call_once(|| drop(gate.recv())));
+        let first = thread::spawn(move || shared.call_once(|| assert!(gate.recv().is_err())));
         until_waiting(first.thread(), Reason::Receive);
         let shared = Arc::clone(&once);
         no_point(Reason::Once, move || shared.call_once(|| ()), || drop(go));
@@ -384,8 +385,12 @@ pub fn a_barrier_is_no_point<S: Subject>() {
         let shared = Arc::clone(&barrier);
         no_point(
             Reason::Barrier,
-            move || drop(shared.wait()),
-            move || drop(barrier.wait()),
+            move || {
+                shared.wait();
+            },
+            move || {
+                barrier.wait();
+            },
         );
     });
 }
@@ -396,7 +401,7 @@ pub fn the_end_of_a_scope_is_no_point<S: Subject>() {
         let (go, gate) = bounded::<()>(0);
         let waits = move || {
             thread::scope(|scope| {
-                scope.spawn(move || drop(gate.recv()));
+                scope.spawn(move || assert!(gate.recv().is_err()));
             });
         };
         no_point(Reason::Scope, waits, || drop(go));

@@ -381,6 +381,42 @@ mod loom_models {
         });
     }
 
+    /// A kernel thread waits for one condition, and is asked to give up by another thread. It
+    /// ends by one of them, whichever it sees; and its next wait sees the request, also where
+    /// the first one got what it waited for.
+    #[test]
+    fn a_request_and_a_wake_up_are_both_seen() {
+        bounded(|| {
+            let shared = started();
+            let sleeper = thread::current();
+            let others = [0, 1].map(|which| {
+                let (shared, sleeper) = (Arc::clone(&shared), sleeper.clone());
+                thread::spawn(move || {
+                    shared.conditions[which].store(1, Ordering::Relaxed);
+                    if shared.state.shared_wake() == SharedWake::Futex {
+                        sleeper.unpark();
+                    }
+                })
+            });
+            let wait = |ends: &dyn Fn() -> bool| {
+                while !ends() {
+                    if shared.state.shared_prepare_park() {
+                        while shared.state.shared_is_parked() {
+                            thread::park();
+                        }
+                        shared.state.shared_finish_park();
+                    }
+                }
+            };
+            let is_set = |which: usize| shared.conditions[which].load(Ordering::Relaxed) == 1;
+            wait(&|| is_set(0) || is_set(1));
+            wait(&|| is_set(1));
+            for other in others {
+                other.join().unwrap();
+            }
+        });
+    }
+
     /// Two others mail a fiber's owner; of two that come together one sends the message for
     /// both. What both wrote is seen after the message was read.
     #[test]
