@@ -462,6 +462,7 @@ macro_rules! suite {
                 what_comes_in_time_is_returned,
                 a_call_that_never_waits_comes_to_its_end,
                 timeouts_nest,
+                the_first_that_is_over_is_first,
                 the_earlier_limit_counts,
                 what_is_held_is_released,
                 a_panic_goes_through,

@@ -11,13 +11,13 @@ use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::thread::{self, uncancellable};
 use trefoil_runtime::time::{Elapsed, timeout, timeout_at};
 use trefoil_runtime::{Reason, thread::is_cancelled};
-use trefoil_sync::channel::{RecvTimeoutError, bounded};
+use trefoil_sync::channel::{RecvTimeoutError, bounded, unbounded};
 use trefoil_sync::{Mutex, Semaphore};
 
 use crate::Subject;
 use crate::seed::draw;
 use crate::subject::run;
-use crate::witness::{Witness, until_waiting};
+use crate::witness::{Witness, until, until_waiting};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(5);
@@ -85,6 +85,25 @@ pub fn timeouts_nest<S: Subject>() {
         });
         assert_eq!(both, Err(Elapsed));
         assert!(!passed.load(Ordering::Relaxed));
+    });
+}
+
+/// Of two that are over at the first look, the one that was over first ends its own call, and
+/// then the other.
+pub fn the_first_that_is_over_is_first<S: Subject>() {
+    run::<S, _>(|| {
+        let now = Instant::now();
+        let mut inner = None;
+        let outer = timeout_at(now - SHORT, || {
+            inner = Some(timeout_at(now - SHORT * 2, thread::park));
+            thread::park();
+        });
+        assert_eq!((outer, inner), (Err(Elapsed), Some(Err(Elapsed))));
+        let mut inner = None;
+        let outer = timeout_at(now - SHORT * 2, || {
+            inner = Some(timeout_at(now - SHORT, thread::park));
+        });
+        assert_eq!((outer, inner), (Err(Elapsed), None));
     });
 }
 
@@ -254,28 +273,37 @@ pub fn a_plain_thread_has_timeouts<S: Subject>() {
     });
 }
 
-/// A wait and the end of its time race: each message is received once, or is still there.
+/// A message and the end of the receiver's time come at the same moment: it is received once,
+/// or is still there, and they keep their order.
 pub fn no_message_is_lost_to_a_timeout<S: Subject>() {
-    const MESSAGES: usize = 300;
+    const ROUNDS: u32 = 1000;
+    const PACE: Duration = Duration::from_micros(150);
     let seed = draw();
     let mut random = seed.random();
     run::<S, _>(move || {
-        let (send, receive) = bounded(0);
-        let mut pauses = random.branch();
+        let (send, receive) = unbounded();
+        let begin = Instant::now();
+        let mut jitter = random.branch();
         let sender = thread::spawn(move || {
-            for number in 0..MESSAGES {
-                thread::sleep(Duration::from_micros(pauses.below(50)));
-                send.send(number).unwrap();
+            for round in 0..ROUNDS {
+                let moment = begin + PACE * round + Duration::from_micros(jitter.below(80));
+                until(|| Instant::now() >= moment);
+                send.send(round).unwrap();
             }
         });
         let mut next = 0;
-        while next < MESSAGES {
-            let limit = Duration::from_micros(random.below(60));
-            if let Ok(number) = timeout(limit, || receive.recv()) {
-                assert_eq!(number, Ok(next));
+        let mut receive_until = |deadline| {
+            if let Ok(Ok(round)) = timeout_at(deadline, || receive.recv()) {
+                assert_eq!(round, next);
                 next += 1;
             }
+        };
+        for round in 0..ROUNDS {
+            receive_until(begin + PACE * round + Duration::from_micros(random.below(20)));
         }
         sender.join().unwrap();
+        // What is there is got without a look at the time.
+        (0..ROUNDS).for_each(|_| receive_until(begin));
+        assert_eq!(next, ROUNDS);
     });
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use trefoil::channel::{bounded, unbounded};
 use trefoil::net::TcpListener;
+use trefoil::sync::CancellationToken;
+use trefoil::time::timeout;
 use trefoil::{Builder, Reason, Runtime, ThreadInfo, thread, threads};
 
 /// For those that will not end; and for those that will, however slow the machine.
@@ -34,6 +36,7 @@ fn main() {
     who_ignores_it_goes_on(&hasty);
     who_ends_by_itself_is_waited_for(&patient);
     who_has_not_begun_is_dropped(&patient);
+    a_limit_ends_no_wait(&patient);
     let model = hasty.model();
     // Threads that were left behind live on; nobody waits for them.
     drop((hasty, patient));
@@ -195,4 +198,42 @@ fn who_has_not_begun_is_dropped(runtime: &Runtime) {
         drop(end);
     });
     assert_eq!(dropped.load(Ordering::Acquire), 50);
+}
+
+/// What is set around a call is not seen by its waits; a request can be asked for.
+fn a_limit_ends_no_wait(runtime: &Runtime) {
+    runtime.run(|| {
+        let slept = timeout(Duration::ZERO, || thread::sleep(Duration::from_millis(1)));
+        assert_eq!(slept, Ok(()));
+        let token = CancellationToken::new();
+        let went_on = token.run_until_cancelled(|| {
+            token.cancel();
+            thread::sleep(Duration::from_millis(1));
+        });
+        assert_eq!(went_on, Some(()));
+        let asked = thread::spawn(|| {
+            while !thread::is_cancelled() {
+                thread::yield_now();
+            }
+            thread::sleep(Duration::from_millis(1));
+        });
+        while !threads()
+            .iter()
+            .any(|info| info.id == asked.thread().id() && info.state != trefoil::RunState::New)
+        {
+            thread::yield_now();
+        }
+        asked.cancel();
+        assert!(asked.join().is_ok());
+        let failed: Result<(), &str> = thread::try_scope(|scope| {
+            scope.spawn(|| Err::<(), _>("first"));
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(1));
+                Ok(())
+            });
+            thread::sleep(Duration::from_millis(1));
+            Ok(())
+        });
+        assert_eq!(failed, Err("first"));
+    });
 }
