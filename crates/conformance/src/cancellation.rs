@@ -108,6 +108,29 @@ pub fn a_tick_is_a_point<S: Subject>() {
     });
 }
 
+/// `checkpoint`, though it waits for nothing.
+pub fn a_checkpoint_is_a_point<S: Subject>() {
+    fn compute() {
+        loop {
+            thread::checkpoint();
+        }
+    }
+    run::<S, _>(|| {
+        let (begun, mark) = (Arc::new(AtomicBool::new(false)), Witness::new());
+        let (sign, token) = (Arc::clone(&begun), mark.token());
+        let thread = thread::spawn(move || {
+            let _token = token;
+            sign.store(true, Ordering::Release);
+            compute();
+        });
+        until(|| begun.load(Ordering::Acquire));
+        thread.cancel();
+        assert!(thread.join().unwrap_err().is::<Cancelled>());
+        assert_eq!(mark.dropped(), 1);
+        assert_eq!(timeout(Duration::from_millis(2), compute), Err(Elapsed));
+    });
+}
+
 /// `JoinHandle::join`: the thread that was joined runs on.
 pub fn join_is_a_point<S: Subject>() {
     run::<S, _>(|| {

@@ -417,6 +417,7 @@ macro_rules! suite {
                 sleep_is_a_point,
                 sleep_until_is_a_point,
                 a_tick_is_a_point,
+                a_checkpoint_is_a_point,
                 join_is_a_point,
                 a_scoped_join_is_a_point,
                 a_condition_is_a_point,

@@ -232,13 +232,15 @@ fn interrupted(header: &Header, runtime: &dyn Runtime, wait: &Wait, calm: bool) 
     late.then_some(Outcome::TimedOut)
 }
 
-/// Calls `ask` with the current thread's slice, and tells whether the thread was asked to end.
+/// Calls `ask` with the current thread's slice, and tells whether the thread may have been asked to
+/// end, or what it does inside a limit.
 #[inline]
 pub(crate) fn with_slice<R>(ask: impl FnOnce(&Slice) -> R) -> (R, bool) {
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one while `ask` runs.
     let header = unsafe { me.0.as_ref() };
-    (ask(&header.slice), is_cancelled(header))
+    let limited = !header.limits.get().is_null();
+    (ask(&header.slice), limited || is_cancelled(header))
 }
 
 /// The OS thread to which the current thread belongs for good, as the number of an owner of

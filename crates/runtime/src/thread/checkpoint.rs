@@ -92,7 +92,8 @@ fn next(calls: u32, spent: Duration) -> u32 {
 /// for no time. On kernel, and on a plain `std::thread`, the operating system takes turns, and it does
 /// nothing but ask whether the thread is to end.
 ///
-/// A cancellation point, in every model and at every call. Inside
+/// A cancellation point, in every model and at every call. Inside a
+/// [`timeout`](crate::time::timeout) it asks for the time at every call. Inside
 /// [`no_suspend`](super::no_suspend) nobody else gets a turn.
 ///
 /// ```
