@@ -211,18 +211,16 @@ fn a_limit_ends_no_wait(runtime: &Runtime) {
             thread::sleep(Duration::from_millis(1));
         });
         assert_eq!(went_on, Some(()));
-        let asked = thread::spawn(|| {
+        let (begin, begun) = bounded(1);
+        let asked = thread::spawn(move || {
+            begin.send(()).unwrap();
             while !thread::is_cancelled() {
                 thread::yield_now();
             }
             thread::sleep(Duration::from_millis(1));
         });
-        while !threads()
-            .iter()
-            .any(|info| info.id == asked.thread().id() && info.state != trefoil::RunState::New)
-        {
-            thread::yield_now();
-        }
+        // Else it might never begin.
+        begun.recv().unwrap();
         asked.cancel();
         assert!(asked.join().is_ok());
         let failed: Result<(), &str> = thread::try_scope(|scope| {
