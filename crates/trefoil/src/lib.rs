@@ -251,4 +251,7 @@ mod documents {
 
     #[doc = include_str!("../../../docs/environment.md")]
     struct Environment;
+
+    #[doc = include_str!("../../../docs/porting.md")]
+    struct Porting;
 }
