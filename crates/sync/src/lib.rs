@@ -51,7 +51,6 @@ mod rwlock;
 mod semaphore;
 mod sharing;
 mod token;
-#[cfg(not(trefoil_loom))]
 mod turnstile;
 #[cfg(not(trefoil_loom))]
 mod wait_group;
