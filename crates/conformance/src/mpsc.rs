@@ -1,5 +1,6 @@
 //! `sync::mpsc`: the names and the meaning of `std::sync::mpsc`.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -158,10 +159,10 @@ pub fn messages_left_are_dropped<S: Subject>() {
         send.send(Panics(seen.token())).unwrap();
         let end = thread::spawn(move || drop(receive));
         assert!(end.join().is_err());
-        // It is kept, so that it is not dropped by `unwrap_err` of a panic.
-        std::mem::forget(send.send(Panics(seen.token())).unwrap_err());
+        let back = send.send(Panics(seen.token())).unwrap_err();
+        assert!(panic::catch_unwind(AssertUnwindSafe(|| drop(back))).is_err());
     });
-    assert_eq!(witness.dropped(), 2);
+    assert_eq!(witness.dropped(), 3);
 }
 
 /// Threads that wait on both sides are ended with their run.
