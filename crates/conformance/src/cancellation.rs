@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::cancel::Cancelled;
+use trefoil_runtime::future::block_on;
 use trefoil_runtime::thread::{self, is_cancelled, uncancellable};
 use trefoil_runtime::time::{Elapsed, interval_at, timeout};
 use trefoil_runtime::{Reason, Thread};
@@ -284,6 +285,11 @@ pub fn a_token_is_a_point<S: Subject>() {
         }
         assert!(!token.is_cancelled());
     });
+}
+
+/// `future::block_on`.
+pub fn block_on_is_a_point<S: Subject>() {
+    run::<S, _>(|| point(Reason::Future, || block_on(std::future::pending::<()>())));
 }
 
 /// `accept`: the listener goes on, and a connection that comes afterwards is for the others.

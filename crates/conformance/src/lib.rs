@@ -38,6 +38,7 @@ pub mod cancellation;
 pub mod channel;
 pub mod checkpoint;
 pub mod condvar;
+pub mod future;
 pub mod identity;
 pub mod interval;
 pub mod join_two;

@@ -45,6 +45,17 @@ macro_rules! suite {
                 a_neighbours_panic_poisons_no_lock,
                 a_neighbours_panic_leaves_room_for_mine,
             }
+            future {
+                what_is_ready_is_returned,
+                a_future_is_waited_for,
+                plain_threads_take_part,
+                a_future_that_gives_way_lets_others_run,
+                the_park_token_is_left,
+                a_late_waker_harms_nobody,
+                a_panic_comes_out,
+                an_ended_wait_drops_the_future,
+                no_wake_up_is_lost,
+            }
             identity {
                 ids_are_unique,
                 current_is_what_the_handle_names,
@@ -425,6 +436,7 @@ macro_rules! suite {
                 sending_is_a_point,
                 receiving_is_a_point,
                 a_token_is_a_point,
+                block_on_is_a_point,
                 accept_is_a_point,
                 connect_is_a_point,
                 reading_is_a_point,
@@ -612,6 +624,7 @@ mod tests {
     const TOPICS: &[(&str, &str)] = &[
         ("spawn", include_str!("spawn.rs")),
         ("panics", include_str!("panics.rs")),
+        ("future", include_str!("future.rs")),
         ("identity", include_str!("identity.rs")),
         ("stack", include_str!("stack.rs")),
         ("usage", include_str!("usage.rs")),

@@ -46,6 +46,8 @@ mod contract;
 mod current;
 #[cfg(not(trefoil_loom))]
 mod domain;
+#[cfg(not(trefoil_loom))]
+pub mod future;
 mod idlers;
 mod inbox;
 #[cfg(not(trefoil_loom))]

@@ -46,6 +46,7 @@ reasons! {
     Connect: "a connection to be made",
     Read: "data to read",
     Write: "room to write",
+    Future: "a future to be ready",
     Blocking: "a blocking call on another OS thread",
 }
 

@@ -182,6 +182,18 @@ pub mod sync {
     };
 }
 
+/// Waiting for what async code computes.
+///
+/// ```
+/// use trefoil::future::block_on;
+///
+/// let sum = trefoil::run(|| block_on(async { 1 + 1 }));
+/// assert_eq!(sum, 2);
+/// ```
+pub mod future {
+    pub use trefoil_runtime::future::block_on;
+}
+
 /// Time: limits for whatever a call waits for, and ticks.
 ///
 /// ```

@@ -129,7 +129,12 @@ impl Thread {
         header
             .cancel
             .store(true, core::sync::atomic::Ordering::Release);
-        if header.state.is_started_for_wake() {
+        self.look_again();
+    }
+
+    /// The thread looks again at what it waits for, if it has started: else it looks by itself.
+    pub(crate) fn look_again(&self) {
+        if self.header().state.is_started_for_wake() {
             // SAFETY: the state says, by an acquire, that it has started.
             unsafe { self.wake() };
         }

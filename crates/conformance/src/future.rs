@@ -1,0 +1,202 @@
+//! `future::block_on`: a thread that waits for what async code completes.
+
+use std::future::{Future, poll_fn, ready};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use trefoil_runtime::future::block_on;
+use trefoil_runtime::time::{Elapsed, timeout};
+use trefoil_runtime::{Reason, thread};
+
+use crate::Subject;
+use crate::subject::run;
+use crate::witness::{Token, Witness, join_all, refusal, until_waiting};
+
+/// A future that is ready when somebody has said so, and the one who says it.
+#[derive(Clone, Default)]
+struct Event(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    happened: AtomicBool,
+    // Of `std`: it is never held over a wait.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Event {
+    fn happen(&self) {
+        self.0.happened.store(true, Ordering::SeqCst);
+        let waker = self.0.waker.lock().unwrap().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for Event {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Event>, context: &mut Context<'_>) -> Poll<()> {
+        *self.0.waker.lock().unwrap() = Some(context.waker().clone());
+        match self.0.happened.load(Ordering::SeqCst) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+/// What is ready is returned, and what an async block computes of it.
+pub fn what_is_ready_is_returned<S: Subject>() {
+    run::<S, _>(|| {
+        assert_eq!(block_on(ready(1)), 1);
+        assert_eq!(block_on(async { ready(1).await + block_on(ready(2)) }), 3);
+    });
+}
+
+/// A thread parks until the future is ready, and others run meanwhile.
+pub fn a_future_is_waited_for<S: Subject>() {
+    run::<S, _>(|| {
+        let event = Event::default();
+        let waits = event.clone();
+        let thread = thread::spawn(move || block_on(waits));
+        until_waiting(thread.thread(), Reason::Future);
+        event.happen();
+        thread.join().unwrap();
+    });
+}
+
+/// A plain `std::thread` may complete it, and may wait for one.
+pub fn plain_threads_take_part<S: Subject>() {
+    let answer = Event::default();
+    let asked = Event::default();
+    let plain = {
+        let (answer, asked) = (answer.clone(), asked.clone());
+        std::thread::spawn(move || {
+            block_on(asked);
+            answer.happen();
+        })
+    };
+    run::<S, _>(move || {
+        asked.happen();
+        block_on(answer);
+    });
+    plain.join().unwrap();
+}
+
+/// A future that wakes itself while it is polled is polled again, after others had their turn.
+pub fn a_future_that_gives_way_lets_others_run<S: Subject>() {
+    run::<S, _>(|| {
+        let done = Arc::new(AtomicBool::new(false));
+        let sets = Arc::clone(&done);
+        let other = thread::spawn(move || sets.store(true, Ordering::Release));
+        block_on(poll_fn(|context| {
+            context.waker().wake_by_ref();
+            match done.load(Ordering::Acquire) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        }));
+        other.join().unwrap();
+    });
+}
+
+/// What the thread was unparked for is still there afterwards.
+pub fn the_park_token_is_left<S: Subject>() {
+    run::<S, _>(|| {
+        let event = Event::default();
+        let happens = event.clone();
+        thread::current().unpark();
+        let other = thread::spawn(move || happens.happen());
+        block_on(event);
+        // Returns at once.
+        thread::park();
+        other.join().unwrap();
+    });
+}
+
+/// A waker may be called when all is over, also when the thread has ended.
+pub fn a_late_waker_harms_nobody<S: Subject>() {
+    run::<S, _>(|| {
+        let event = Event::default();
+        event.happen();
+        let waits = event.clone();
+        thread::spawn(move || block_on(waits)).join().unwrap();
+        event.happen();
+        block_on(event.clone());
+        event.happen();
+    });
+}
+
+/// The panic of a future comes out.
+pub fn a_panic_comes_out<S: Subject>() {
+    run::<S, _>(|| {
+        let sentence = refusal(|| block_on(async { panic!("the future itself has panicked") }));
+        assert_eq!(sentence, "the future itself has panicked");
+    });
+}
+
+/// A thread that is cancelled, or out of time, drops the future.
+pub fn an_ended_wait_drops_the_future<S: Subject>() {
+    struct Holds(Event, #[expect(dead_code, reason = "it is dropped")] Token);
+    impl Future for Holds {
+        type Output = ();
+        fn poll(mut self: Pin<&mut Holds>, context: &mut Context<'_>) -> Poll<()> {
+            Pin::new(&mut self.0).poll(context)
+        }
+    }
+
+    let witness = Witness::new();
+    let seen = witness.clone();
+    run::<S, _>(move || {
+        let never = Holds(Event::default(), seen.token());
+        let thread = thread::spawn(move || block_on(never));
+        until_waiting(thread.thread(), Reason::Future);
+        thread.cancel();
+        assert!(thread.join().is_err());
+        assert_eq!(seen.dropped(), 1);
+        let never = Holds(Event::default(), seen.token());
+        let late = timeout(Duration::from_millis(1), || block_on(never));
+        assert_eq!(late, Err(Elapsed));
+    });
+    assert_eq!(witness.dropped(), 2);
+}
+
+/// Many threads wake one, again and again, while it polls and parks: it hears of the last of them.
+pub fn no_wake_up_is_lost<S: Subject>() {
+    const THREADS: usize = 4;
+    const ROUNDS: usize = 500;
+    run::<S, _>(|| {
+        let count = Arc::new(AtomicUsize::new(0));
+        let waker: Arc<Mutex<Option<Waker>>> = Arc::default();
+        let wake = |give_way: bool| {
+            let (count, waker) = (Arc::clone(&count), Arc::clone(&waker));
+            move || {
+                for _ in 0..ROUNDS {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    if let Some(waker) = &*waker.lock().unwrap() {
+                        waker.wake_by_ref();
+                    }
+                    if give_way {
+                        thread::yield_now();
+                    }
+                }
+            }
+        };
+        let threads: Vec<_> = (0..THREADS)
+            .map(|number| thread::spawn(wake(number % 2 == 0)))
+            .collect();
+        let plain = std::thread::spawn(wake(false));
+        block_on(poll_fn(|context| {
+            *waker.lock().unwrap() = Some(context.waker().clone());
+            match count.load(Ordering::SeqCst) {
+                count if count < (THREADS + 1) * ROUNDS => Poll::Pending,
+                _ => Poll::Ready(()),
+            }
+        }));
+        join_all(threads);
+        plain.join().unwrap();
+    });
+}
