@@ -15,7 +15,9 @@ use trefoil_runtime::thread::{self, is_cancelled, uncancellable};
 use trefoil_runtime::time::{Elapsed, interval_at, timeout};
 use trefoil_runtime::{Reason, Thread};
 use trefoil_sync::channel::{bounded, unbounded};
-use trefoil_sync::{Barrier, CancellationToken, Condvar, Mutex, Once, RwLock, Semaphore};
+use trefoil_sync::{
+    Barrier, CancellationToken, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup, mpsc, oneshot,
+};
 
 use crate::Subject;
 use crate::seed::{Random, draw};
@@ -266,6 +268,63 @@ pub fn receiving_is_a_point<S: Subject>() {
         point(Reason::Receive, move || drop(again.iter().next()));
         send.send(Box::new(7)).unwrap();
         assert_eq!(receive.recv(), Ok(Box::new(7)));
+    });
+}
+
+/// The waits of `mpsc`.
+pub fn mpsc_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let waits: [fn(&mpsc::Receiver<Box<u32>>); 3] = [
+            |it| drop(it.recv()),
+            |it| drop(it.recv_timeout(HOUR)),
+            |it| drop(it.iter().next()),
+        ];
+        for wait in waits {
+            point(Reason::Receive, move || {
+                let (_send, receive) = mpsc::channel();
+                wait(&receive);
+            });
+        }
+        point(Reason::Send, || {
+            let (send, _receive) = mpsc::sync_channel(0);
+            drop(send.send(Box::new(1)));
+        });
+    });
+}
+
+/// The waits of `oneshot`.
+pub fn oneshot_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let waits: [fn(oneshot::Receiver<Box<u32>>); 3] = [
+            |it| drop(it.recv()),
+            |it| drop(it.recv_timeout(HOUR)),
+            |it| drop(it.recv_deadline(in_an_hour())),
+        ];
+        for wait in waits {
+            point(Reason::Receive, move || {
+                let (_send, receive) = oneshot::channel();
+                wait(receive);
+            });
+        }
+        point(Reason::Send, || {
+            let (send, _receive) = oneshot::channel::<u32>();
+            send.closed();
+        });
+    });
+}
+
+/// The waits of a `WaitGroup`: who gives up is no member any more.
+pub fn a_wait_group_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let group = WaitGroup::new();
+        for wait in [WaitGroup::wait, |it: WaitGroup| {
+            drop(it.wait_timeout(HOUR));
+        }] {
+            let member = group.clone();
+            point(Reason::Barrier, move || wait(member.clone()));
+        }
+        // Only we are left.
+        group.wait();
     });
 }
 
