@@ -128,13 +128,14 @@ impl Crowd {
     }
 }
 
-/// Writes to so many bytes of stack.
+/// Writes to so many bytes of stack, in whole KiB.
 #[inline(never)]
 fn use_stack(depth: usize) {
-    let frame = black_box([1_u8; KIB]);
-    if depth > KIB {
-        use_stack(depth - KIB);
+    if depth == 0 {
+        return;
     }
+    let frame = black_box([1_u8; KIB]);
+    use_stack(depth.saturating_sub(KIB));
     // After the call, so that it is no tail call.
     black_box(&frame);
 }
