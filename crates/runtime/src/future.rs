@@ -86,16 +86,21 @@ impl Wake for Signal {
 #[track_caller]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     let wait = Wait::new(Reason::Future).cancellable();
+    block_until(&wait, future.into_future()).expect("without a deadline it ends with the future")
+}
+
+/// The same, for what `wait` says, and until then. `None`: its time came first. Raises a cancellation.
+pub fn block_until<F: Future>(wait: &Wait, future: F) -> Option<F::Output> {
     let signal = Arc::new(Signal {
         called: AtomicBool::new(false),
         thread: current::thread(),
     });
     let waker = Waker::from(Arc::clone(&signal));
     let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future.into_future());
+    let mut future = pin!(future);
     loop {
         if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
+            return Some(value);
         }
         if signal.take() {
             // That is how a future gives way.
@@ -103,8 +108,10 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
             continue;
         }
         no_suspend::check();
-        if current::wait_until(&wait, || signal.take()) == Outcome::Cancelled {
-            cancel::raise();
+        match current::wait_until(wait, || signal.take()) {
+            Outcome::Woken => {}
+            Outcome::TimedOut => return None,
+            Outcome::Cancelled => cancel::raise(),
         }
     }
 }

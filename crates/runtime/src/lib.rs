@@ -122,6 +122,7 @@ pub use self::real::*;
 pub use idlers::Idlers;
 pub use inbox::{Inbox, Link, Message, Messages, Posted};
 pub use model::{Model, UnknownModel};
+pub use no_suspend::may_suspend;
 pub use reason::{Reason, Waiting};
 pub use source::{Directions, Interest, Poller, Readiness};
 pub use spin::{Spin, SpinGuard};

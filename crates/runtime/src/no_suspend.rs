@@ -94,6 +94,20 @@ pub(crate) fn is_on() -> bool {
     REGION.get().is_some()
 }
 
+/// Whether the current thread may leave its stack: it is not inside [`no_suspend`].
+///
+/// ```
+/// use trefoil_runtime::{may_suspend, thread};
+///
+/// assert!(may_suspend());
+/// thread::no_suspend(|| assert!(!may_suspend()));
+/// ```
+#[must_use]
+#[inline]
+pub fn may_suspend() -> bool {
+    !is_on()
+}
+
 /// A call may wait for this, at this place of the program.
 #[inline]
 pub(crate) fn prepare(reason: Reason, place: Place) {

@@ -42,6 +42,7 @@ reasons! {
     Semaphore: "a permit of a semaphore",
     Send: "room in a channel",
     Receive: "a message from a channel",
+    Select: "one of several channels",
     Accept: "a connection to accept",
     Connect: "a connection to be made",
     Read: "data to read",

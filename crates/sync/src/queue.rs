@@ -11,6 +11,7 @@
 //! somebody else has taken it already, the thread waits on: it will be fired ([`wait_in`]).
 
 use core::cell::Cell;
+use core::iter;
 use core::ptr;
 
 use trefoil_runtime::{Outcome, Reason, Spin, Wait, Waiter};
@@ -54,6 +55,15 @@ impl<T> Node<T> {
 pub(crate) struct Taken<T>(*const Node<T>);
 
 impl<T> Taken<T> {
+    /// A node that is in no queue, and is handed to somebody by its own thread.
+    ///
+    /// # Safety
+    ///
+    /// The thread waits with the node until it is fired.
+    pub(crate) unsafe fn new(node: &Node<T>) -> Taken<T> {
+        Taken(node)
+    }
+
     pub(crate) fn data(&self) -> &T {
         // SAFETY: the node's thread waits until we fire it.
         unsafe { &(*self.0).data }
@@ -148,6 +158,30 @@ impl<T> Queue<T> {
             node
         };
         Some(Taken(node))
+    }
+
+    /// Takes the first node out that says something of this kind.
+    pub(crate) fn pop_where(&mut self, mut is: impl FnMut(&T) -> bool) -> Option<Taken<T>> {
+        let node = self.nodes().find(|node| is(node.data()))?;
+        // SAFETY: it was found in this queue.
+        unsafe { self.unlink(node) };
+        Some(Taken(node))
+    }
+
+    /// Whether a node says something of this kind.
+    pub(crate) fn any(&self, mut is: impl FnMut(&T) -> bool) -> bool {
+        self.nodes().any(|node| is(node.data()))
+    }
+
+    /// From the first to the last. The lifetime is as long as the nodes are left where they are.
+    fn nodes<'a>(&self) -> impl Iterator<Item = &'a Node<T>> + use<'a, T>
+    where
+        T: 'a,
+    {
+        // SAFETY: queued nodes are alive, by the contract of `push_back`; so are their neighbours.
+        iter::successors(unsafe { self.first.as_ref() }, |node| unsafe {
+            node.next.get().as_ref()
+        })
     }
 
     /// Takes this node out. `false`: it is not in the queue any more.

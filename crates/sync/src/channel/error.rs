@@ -107,6 +107,52 @@ pub enum RecvTimeoutError {
     Disconnected,
 }
 
+/// From [`Select::try_select`](super::Select::try_select): no operation could be done at once.
+///
+/// ```
+/// use trefoil_sync::channel::Select;
+///
+/// let error = Select::new().try_select().unwrap_err();
+/// assert_eq!(error.to_string(), "all operations in select would block");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrySelectError;
+
+/// From [`Select::select_timeout`](super::Select::select_timeout) and
+/// [`Select::select_deadline`](super::Select::select_deadline): no operation could be done in time.
+///
+/// ```
+/// use std::time::Instant;
+/// use trefoil_sync::channel::Select;
+///
+/// let error = Select::new().select_deadline(Instant::now()).unwrap_err();
+/// assert_eq!(error.to_string(), "timed out waiting on select");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelectTimeoutError;
+
+/// From [`Select::try_ready`](super::Select::try_ready): no operation can be done now.
+///
+/// ```
+/// use trefoil_sync::channel::{Select, TryReadyError};
+///
+/// assert_eq!(Select::new().try_ready(), Err(TryReadyError));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TryReadyError;
+
+/// From [`Select::ready_timeout`](super::Select::ready_timeout) and
+/// [`Select::ready_deadline`](super::Select::ready_deadline): no operation could be done in time.
+///
+/// ```
+/// use std::time::Instant;
+/// use trefoil_sync::channel::{ReadyTimeoutError, Select};
+///
+/// assert_eq!(Select::new().ready_deadline(Instant::now()), Err(ReadyTimeoutError));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadyTimeoutError;
+
 impl<T> SendError<T> {
     /// The message.
     ///
@@ -316,12 +362,40 @@ impl fmt::Display for RecvTimeoutError {
     }
 }
 
+impl fmt::Display for TrySelectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("all operations in select would block")
+    }
+}
+
+impl fmt::Display for SelectTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("timed out waiting on select")
+    }
+}
+
+impl fmt::Display for TryReadyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("no operation in select is ready")
+    }
+}
+
+impl fmt::Display for ReadyTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("timed out waiting for readiness in select")
+    }
+}
+
 impl<T> Error for SendError<T> {}
 impl<T> Error for TrySendError<T> {}
 impl<T> Error for SendTimeoutError<T> {}
 impl Error for RecvError {}
 impl Error for TryRecvError {}
 impl Error for RecvTimeoutError {}
+impl Error for TrySelectError {}
+impl Error for SelectTimeoutError {}
+impl Error for TryReadyError {}
+impl Error for ReadyTimeoutError {}
 
 impl<T> From<SendError<T>> for TrySendError<T> {
     fn from(error: SendError<T>) -> TrySendError<T> {

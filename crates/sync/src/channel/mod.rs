@@ -17,27 +17,31 @@
 //! have to wait. No wait allocates; an unbounded channel allocates to grow, and keeps its memory
 //! until it goes.
 //!
-//! ```text
-//!   sender ─┐  receiver ─┐  iter        what users hold; deadlines, cancellation
-//!           └──────┬─────┘
-//!               shared                  one operation: try, try under the lock, else wait
-//!               ╱    ╲
-//!           ring      state             messages, without a lock · who gets what: the two wait queues
-//!                       │
-//!                     slot              the message of a thread that waits, on its stack
-//! ```
+//! [`select!`] and [`Select`] wait for several channels at once. [`after`], [`at`] and [`tick`] are
+//! receivers to which time sends, [`never`] one to which nobody does.
 //!
-//! To come: `select!`. It hooks in at `Claimed::first` (`slot.rs`): a selecting thread stands in
-//! several queues at once, so that whoever takes one of its nodes out must first win the thread,
-//! by an exchange of a word that its nodes share; nodes that it does not win it skips.
+//! ```text
+//!   sender ─┐  receiver ─┐  iter  select        what users hold; deadlines, cancellation
+//!           └──────┬─────┘   ╱      ╲           clock: what time sends
+//!               shared ─────╱      choice       one operation: try, try under the lock, else wait
+//!               ╱    ╲               │          · which of several comes to pass
+//!           ring      state          │          messages, without a lock · who gets what: the queues
+//!                       │            │
+//!                     slot ──────────╯          what a thread that waits has in its hand
+//! ```
 
+mod choice;
 mod error;
+mod patience;
 mod ring;
+mod select;
 mod shared;
 mod slot;
 mod state;
 
 // Loom runs the parts above; these dress them for users, and need a whole runtime.
+#[cfg(not(trefoil_loom))]
+mod clock;
 #[cfg(not(trefoil_loom))]
 mod iter;
 #[cfg(not(trefoil_loom))]
@@ -55,12 +59,22 @@ mod stress;
 mod tests;
 
 pub use self::error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
+    SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
 #[cfg(not(trefoil_loom))]
 pub use self::{
+    clock::{after, at, never, tick},
     iter::{IntoIter, Iter, TryIter},
     pair::{bounded, unbounded},
     receiver::Receiver,
+    select::{Select, SelectedOperation},
     sender::Sender,
 };
+#[cfg(not(trefoil_loom))]
+pub use crate::{select, select_biased};
+
+/// For the macros' expansion alone.
+#[cfg(not(trefoil_loom))]
+#[doc(hidden)]
+pub use self::select::expansion as __select;

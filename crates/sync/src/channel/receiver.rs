@@ -3,13 +3,16 @@
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trefoil_runtime::thread::deadline_after;
 
+use super::clock::{self, Clock, Comes};
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::iter::{Iter, TryIter};
+use super::select::RecvArm;
 use super::shared::Shared;
 
 /// The receiving end of a channel. Clones receive from the same one, from any thread of any
@@ -28,13 +31,49 @@ use super::shared::Shared;
 /// assert_eq!(second.recv(), Ok(2));
 /// ```
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    source: Source<T>,
+}
+
+/// Who sends.
+enum Source<T> {
+    /// Threads.
+    Channel(Arc<Shared<T>>),
+    /// Time.
+    Clock(Arc<dyn Comes<T>>),
+    Nobody,
 }
 
 impl<T> Receiver<T> {
     /// The channel counts one receiver when it is made.
     pub(super) fn new(shared: Arc<Shared<T>>) -> Receiver<T> {
-        Receiver { shared }
+        Receiver {
+            source: Source::Channel(shared),
+        }
+    }
+
+    pub(super) fn of_nothing() -> Receiver<T> {
+        Receiver {
+            source: Source::Nobody,
+        }
+    }
+
+    /// The operation of a select.
+    pub(super) fn arm(&self) -> RecvArm<'_, T> {
+        match &self.source {
+            Source::Channel(shared) => RecvArm::of_channel(shared),
+            Source::Clock(clock) => RecvArm::of_clock(Some(&**clock)),
+            Source::Nobody => RecvArm::of_clock(None),
+        }
+    }
+
+    #[track_caller]
+    #[inline]
+    fn recv_until(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        match &self.source {
+            Source::Channel(shared) => shared.recv(until),
+            Source::Clock(clock) => clock::recv(Some(&**clock), until),
+            Source::Nobody => clock::recv(None, until),
+        }
     }
 
     /// Receives a message, and waits while there is none. A cancellation point when it has to
@@ -57,10 +96,12 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         // Without a deadline the other error does not come.
-        self.shared.recv(None).map_err(|_| RecvError)
+        self.recv_until(None).map_err(|_| RecvError)
     }
 
-    /// Receives a message if there is one, or if a sender waits. Never waits.
+    /// Receives a message if there is one, or if a sender waits. Never waits, but for one case: a
+    /// `select!` that sends at a rendezvous makes its message when it has met a receiver, which
+    /// waits for that.
     ///
     /// # Errors
     ///
@@ -78,7 +119,11 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.shared.try_recv()
+        match &self.source {
+            Source::Channel(shared) => shared.try_recv(),
+            Source::Clock(clock) => clock.take().ok_or(TryRecvError::Empty),
+            Source::Nobody => Err(TryRecvError::Empty),
+        }
     }
 
     /// As [`recv`](Receiver::recv), and gives up after this time. It tries at least once.
@@ -100,9 +145,9 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         // The clock is read only if there is need to wait.
-        match self.shared.try_recv() {
+        match self.try_recv() {
             Ok(message) => Ok(message),
-            Err(TryRecvError::Empty) => self.shared.recv(deadline_after(timeout)),
+            Err(TryRecvError::Empty) => self.recv_until(deadline_after(timeout)),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
         }
     }
@@ -125,7 +170,7 @@ impl<T> Receiver<T> {
     /// ```
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.shared.recv(Some(deadline))
+        self.recv_until(Some(deadline))
     }
 
     /// The messages, as they come, until the last sender has gone. `next` waits as
@@ -173,7 +218,8 @@ impl<T> Receiver<T> {
     /// ```
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.shared.is_full()
+        self.capacity()
+            .is_some_and(|capacity| self.len() >= capacity)
     }
 
     /// How many messages are in the channel. Those of waiting senders do not count.
@@ -185,7 +231,14 @@ impl<T> Receiver<T> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.len()
+        match &self.source {
+            Source::Channel(shared) => shared.len(),
+            Source::Clock(clock) => {
+                let is_due = |due| due <= Instant::now();
+                usize::from(clock.due().is_some_and(is_due))
+            }
+            Source::Nobody => 0,
+        }
     }
 
     /// How many messages the channel can hold. `None`: any number.
@@ -198,7 +251,11 @@ impl<T> Receiver<T> {
     /// ```
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
-        self.shared.capacity()
+        match &self.source {
+            Source::Channel(shared) => shared.capacity(),
+            Source::Clock(_) => Some(1),
+            Source::Nobody => Some(0),
+        }
     }
 
     /// Whether both receive from the same channel.
@@ -213,19 +270,41 @@ impl<T> Receiver<T> {
     /// ```
     #[must_use]
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        match (&self.source, &other.source) {
+            (Source::Channel(one), Source::Channel(other)) => Arc::ptr_eq(one, other),
+            (Source::Clock(one), Source::Clock(other)) => {
+                ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
+            }
+            (Source::Nobody, Source::Nobody) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Receiver<Instant> {
+    pub(super) fn by_clock(clock: Clock) -> Receiver<Instant> {
+        Receiver {
+            source: Source::Clock(Arc::new(clock)),
+        }
     }
 }
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
-        Receiver::new(self.shared.add_receiver())
+        let source = match &self.source {
+            Source::Channel(shared) => Source::Channel(shared.add_receiver()),
+            Source::Clock(clock) => Source::Clock(Arc::clone(clock)),
+            Source::Nobody => Source::Nobody,
+        };
+        Receiver { source }
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.shared.remove_receiver();
+        if let Source::Channel(shared) = &self.source {
+            shared.remove_receiver();
+        }
     }
 }
 

@@ -230,6 +230,12 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Whether it is full, and the lock is not needed to know it.
+    pub(super) fn is_surely_full(&self) -> bool {
+        // Relaxed: as if we had come earlier.
+        self.tail.0.load(Ordering::Relaxed) & FLAG == 0 && self.len() == self.places.len()
+    }
+
     fn between(&self, head: usize, tail: usize) -> usize {
         let (from, to) = (head & (self.lap - 1), tail & (self.lap - 1));
         match to.checked_sub(from) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use trefoil_runtime::thread::deadline_after;
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::select::SendArm;
 use super::shared::Shared;
 
 /// The sending end of a channel: clones send to the same one, from any thread of any model.
@@ -34,6 +35,11 @@ impl<T> Sender<T> {
     /// The channel counts one sender when it is made.
     pub(super) fn new(shared: Arc<Shared<T>>) -> Sender<T> {
         Sender { shared }
+    }
+
+    /// The operation of a select.
+    pub(super) fn arm(&self) -> SendArm<'_, T> {
+        SendArm::new(&self.shared)
     }
 
     /// Sends a message, and waits while the channel is full; at a rendezvous, until a receiver

@@ -11,15 +11,19 @@
 //! goes on until it is fired, which is now. So no message is ever lost or doubled: a cancelled
 //! `recv` that has got its message returns it, and the next cancellation point raises.
 
+use std::mem;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Instant;
 
-use trefoil_runtime::{Outcome, Reason, Spin, SpinGuard, Wait};
+use trefoil_runtime::{Outcome, Reason, Spin, SpinGuard, Wait, may_suspend};
 
+use super::choice::Choice;
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use super::patience::{Patience, waits_are_dear};
 use super::ring::{self, By, Nothing, Refused, Ring};
-use super::slot::{Claimed, Slot, Waiting};
-use super::state::{Side, State};
+use super::slot::{Claimed, Hand, Slot};
+use super::state::{Keeping, Served, Side, State, Taking};
 use crate::queue::{Node, wait_in};
 
 pub(super) struct Shared<T> {
@@ -61,9 +65,9 @@ impl<T> Shared<T> {
 
     fn put_under_lock(&self, message: T) -> Result<(), TrySendError<T>> {
         let mut state = self.state.lock();
-        let taken = state.put(self.ring(), message);
+        let put = state.put(self.ring(), message);
         drop(state);
-        taken.map(fire)
+        put.map(Served::fire)
     }
 
     /// Sends, and waits until that is possible, or until a time. Does not return to a thread that
@@ -110,18 +114,17 @@ impl<T> Shared<T> {
         message: T,
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        let taken = match (state.put(self.ring(), message), self.ring()) {
-            (Err(TrySendError::Full(message)), Some(ring)) => {
-                ring.flag_tail();
-                ring.flag_head();
+        let put = match (state.put(self.ring(), message), self.ring()) {
+            (Err(TrySendError::Full(message)), Some(_)) => {
+                State::flag_for_senders(self.ring());
                 state.put(self.ring(), message)
             }
-            (taken, _) => taken,
+            (put, _) => put,
         };
-        match taken {
-            Ok(receiver) => {
+        match put {
+            Ok(served) => {
                 drop(state);
-                fire(receiver);
+                served.fire();
                 Ok(())
             }
             Err(TrySendError::Full(message)) => self.send_wait(state, message, until),
@@ -163,16 +166,13 @@ impl<T> Shared<T> {
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
         let wait = Wait::new(Reason::Send).until(until).cancellable();
-        match self.wait(
-            state,
-            |state| &mut state.senders.waiting,
-            Some(message),
-            wait,
-        ) {
-            (_, None) => Ok(()),
-            (Outcome::Woken, Some(message)) => Err(SendTimeoutError::Disconnected(message)),
-            (Outcome::TimedOut, Some(message)) => Err(SendTimeoutError::Timeout(message)),
-            (Outcome::Cancelled, message) => end(message),
+        match self.wait(state, [senders, receivers], Hand::Message(message), wait) {
+            (Outcome::Woken, Hand::Message(message)) => {
+                Err(SendTimeoutError::Disconnected(message))
+            }
+            (Outcome::TimedOut, Hand::Message(message)) => Err(SendTimeoutError::Timeout(message)),
+            (Outcome::Cancelled, Hand::Message(message)) => end(Some(message)),
+            _ => Ok(()),
         }
     }
 
@@ -188,11 +188,17 @@ impl<T> Shared<T> {
 
     fn take_under_lock(&self) -> Result<T, TryRecvError> {
         let mut state = self.state.lock();
-        let taken = state.take(self.ring());
+        let taken = state.take(self.ring(), may_suspend());
         drop(state);
-        let (message, sender) = taken?;
-        fire(sender);
-        Ok(message)
+        match taken {
+            Taking::Message(message, served) => {
+                served.fire();
+                Ok(message)
+            }
+            Taking::Select(select) => meet(select).ok_or(TryRecvError::Empty),
+            Taking::Nothing => Err(TryRecvError::Empty),
+            Taking::Gone => Err(TryRecvError::Disconnected),
+        }
     }
 
     /// Receives, and waits until that is possible, or until a time. Does not return to a thread
@@ -214,18 +220,25 @@ impl<T> Shared<T> {
     #[track_caller]
     #[inline]
     fn recv_slow(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        let mut state = self.state.lock();
-        if let Some(ring) = self.ring() {
-            ring.flag_tail();
-        }
-        match state.take(self.ring()) {
-            Ok((message, sender)) => {
-                drop(state);
-                fire(sender);
-                Ok(message)
+        loop {
+            let mut state = self.state.lock();
+            State::flag_for_receivers(self.ring());
+            let received = match state.take(self.ring(), may_suspend()) {
+                Taking::Message(message, served) => {
+                    drop(state);
+                    served.fire();
+                    Some(Ok(message))
+                }
+                Taking::Select(select) => {
+                    drop(state);
+                    meet(select).map(Ok)
+                }
+                Taking::Nothing => self.recv_wait(state, until),
+                Taking::Gone => Some(Err(RecvTimeoutError::Disconnected)),
+            };
+            if let Some(received) = received {
+                return received;
             }
-            Err(TryRecvError::Empty) => self.recv_wait(state, until),
-            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
         }
     }
 
@@ -252,61 +265,219 @@ impl<T> Shared<T> {
         None
     }
 
+    /// `None`: it may have come to an end, or a select has met this thread and sent nothing.
     #[track_caller]
     #[inline(never)]
     fn recv_wait(
         &self,
         state: SpinGuard<'_, State<T>>,
         until: Option<Instant>,
-    ) -> Result<T, RecvTimeoutError> {
+    ) -> Option<Result<T, RecvTimeoutError>> {
         let wait = Wait::new(Reason::Receive).until(until).cancellable();
-        match self.wait(state, |state| &mut state.receivers.waiting, None, wait) {
-            (_, Some(message)) => Ok(message),
-            (Outcome::Woken, None) => Err(RecvTimeoutError::Disconnected),
-            (Outcome::TimedOut, None) => Err(RecvTimeoutError::Timeout),
-            (Outcome::Cancelled, nothing) => end(nothing),
+        match self.wait(state, [receivers, senders], Hand::Empty, wait) {
+            (_, Hand::Message(message)) => Some(Ok(message)),
+            (Outcome::Woken, _) => None,
+            (Outcome::TimedOut, _) => Some(Err(RecvTimeoutError::Timeout)),
+            (Outcome::Cancelled, _) => end::<T>(None),
         }
     }
 
-    /// Waits on one side, and gives back what the slot holds then. Any other outcome than `Woken`
-    /// says that nobody has touched the slot.
+    /// Waits on the first of these sides, and gives back what the hand holds then. Any other outcome
+    /// than `Woken` says that nobody has touched it.
     #[inline]
     fn wait(
         &self,
         state: SpinGuard<'_, State<T>>,
-        waiting: impl Fn(&mut State<T>) -> &mut Waiting<T>,
-        message: Option<T>,
+        [own, other]: [SideOf<T>; 2],
+        hand: Hand<T>,
         wait: Wait,
-    ) -> (Outcome, Option<T>) {
+    ) -> (Outcome, Hand<T>) {
         let mut state = wait.allow(state);
         // This is short and calls nobody's code, although the lock is held: it reads a
         // thread-local. (A plain OS thread that waits for the first time in its life gets its
         // control block here.)
-        let node = Node::new(Slot::new(message));
+        let node = Node::new(Slot::new(hand));
         // SAFETY: the node is new. It stays where it is until this function returns, which is
         // after `wait_in` has returned: then it has been taken out or fired.
-        unsafe { waiting(&mut state).push_back(&node) };
+        unsafe { own(&mut state).waiting.push_back(&node) };
+        let told = state.tell_of_partner(other);
         drop(state);
-        // SAFETY: `waiting` finds the queue into which it was put; a `Claimed` is fired by who
-        // has it.
-        let outcome = unsafe { wait_in(&self.state, &node, &wait, waiting, |_| ()) };
+        told.fire();
+        // SAFETY: that is the queue into which it was put; a `Claimed` is fired by who has it.
+        let outcome = unsafe {
+            wait_in(
+                &self.state,
+                &node,
+                &wait,
+                |state| &mut own(state).waiting,
+                |_| (),
+            )
+        };
         // SAFETY: as above: nobody else knows the node any more.
         (outcome, unsafe { node.data().take() })
+    }
+
+    // ----- arms of selects
+
+    /// Keeps room for a message, or a receiver.
+    pub(super) fn keep(&self) -> Keeping<T> {
+        if let Some(ring) = self.ring()
+            && ring.is_surely_full()
+        {
+            return Keeping::Nothing;
+        }
+        let mut state = self.state.lock();
+        State::flag_for_senders(self.ring());
+        let keeping = state.keep(self.ring());
+        if matches!(keeping, Keeping::Nothing) {
+            state.lower_flags(self.ring());
+        }
+        keeping
+    }
+
+    /// Sends the message for which room was kept. An error gives it back: the receivers have gone.
+    pub(super) fn send_kept(&self, message: T) -> Result<(), T> {
+        let mut state = self.state.lock();
+        let put = state.put_kept(self.ring(), message);
+        drop(state);
+        put.map(Served::fire)
+    }
+
+    /// Gives up the room that was kept.
+    pub(super) fn free_kept(&self) {
+        let mut state = self.state.lock();
+        let served = state.free_kept(self.ring());
+        drop(state);
+        served.fire();
+    }
+
+    pub(super) fn can_send(&self) -> bool {
+        self.state.lock().can_send(self.ring(), None)
+    }
+
+    pub(super) fn can_recv(&self) -> bool {
+        self.state.lock().can_recv(self.ring(), None)
+    }
+
+    /// Queues the node of an arm that sends. `false`: no need to, it could send now.
+    ///
+    /// # Safety
+    ///
+    /// The node belongs to this choice. It is in no queue, stays where it is until `withdraw_sender`,
+    /// and is in no other queue before.
+    pub(super) unsafe fn enlist_sender(&self, node: &Node<Slot<T>>, choice: &Choice) -> bool {
+        let mut state = self.state.lock();
+        State::flag_for_senders(self.ring());
+        if state.can_send(self.ring(), Some(choice)) {
+            return false;
+        }
+        // SAFETY: passed on; whoever takes it out wins the choice first, or lets it be.
+        unsafe { state.senders.waiting.push_back(node) };
+        let told = state.tell_of_partner(receivers);
+        drop(state);
+        told.fire();
+        true
+    }
+
+    /// Queues the node of an arm that receives. `false`: no need to, it could receive now.
+    ///
+    /// # Safety
+    ///
+    /// As for `enlist_sender`, until `withdraw_receiver`.
+    pub(super) unsafe fn enlist_receiver(&self, node: &Node<Slot<T>>, choice: &Choice) -> bool {
+        let mut state = self.state.lock();
+        State::flag_for_receivers(self.ring());
+        if state.can_recv(self.ring(), Some(choice)) {
+            return false;
+        }
+        // SAFETY: passed on; whoever takes it out wins the choice first, or lets it be.
+        unsafe { state.receivers.waiting.push_back(node) };
+        let told = state.tell_of_partner(senders);
+        drop(state);
+        told.fire();
+        true
+    }
+
+    /// Takes the node out, if it is still there.
+    ///
+    /// # Safety
+    ///
+    /// The node was last queued by `enlist_sender` of this channel, or never.
+    pub(super) unsafe fn withdraw_sender(&self, node: &Node<Slot<T>>) {
+        // SAFETY: passed on.
+        unsafe { self.state.lock().senders.waiting.remove(node) };
+    }
+
+    /// Takes the node out, if it is still there.
+    ///
+    /// # Safety
+    ///
+    /// The node was last queued by `enlist_receiver` of this channel, or never.
+    pub(super) unsafe fn withdraw_receiver(&self, node: &Node<Slot<T>>) {
+        // SAFETY: passed on.
+        unsafe { self.state.lock().receivers.waiting.remove(node) };
+    }
+
+    // ----- watchers
+
+    /// Tells the waker when there may be something to receive. `false`: there is now.
+    pub(super) fn watch_receivers(&self, waker: &Waker) -> bool {
+        let mut more = Some(waker.clone());
+        let mut state = self.state.lock();
+        State::flag_for_receivers(self.ring());
+        let nothing = !state.can_recv(self.ring(), None);
+        if nothing {
+            watch(&mut state.receivers, &mut more);
+        }
+        drop(state);
+        nothing
+    }
+
+    /// Tells the waker when it may be possible to send. `false`: it is now.
+    pub(super) fn watch_senders(&self, waker: &Waker) -> bool {
+        let mut more = Some(waker.clone());
+        let mut state = self.state.lock();
+        State::flag_for_senders(self.ring());
+        let nothing = !state.can_send(self.ring(), None);
+        if nothing {
+            watch(&mut state.senders, &mut more);
+        }
+        drop(state);
+        nothing
+    }
+
+    pub(super) fn unwatch_receivers(&self, waker: &Waker) {
+        self.unwatch(receivers, waker);
+    }
+
+    pub(super) fn unwatch_senders(&self, waker: &Waker) {
+        self.unwatch(senders, waker);
+    }
+
+    fn unwatch(&self, side: SideOf<T>, waker: &Waker) {
+        let mut state = self.state.lock();
+        let watchers = mem::take(&mut side(&mut state).watchers);
+        let (gone, left) = watchers.into_iter().partition(|one| one.will_wake(waker));
+        side(&mut state).watchers = left;
+        state.lower_flags(self.ring());
+        drop(state);
+        // A waker may do anything when it is dropped.
+        drop::<Vec<Waker>>(gone);
     }
 
     // ----- handles
 
     /// Counts one more sender, and gives it the channel.
     pub(super) fn add_sender(self: &Arc<Shared<T>>) -> Arc<Shared<T>> {
-        self.add(|state| &mut state.senders)
+        self.add(senders)
     }
 
     /// Counts one more receiver, and gives it the channel.
     pub(super) fn add_receiver(self: &Arc<Shared<T>>) -> Arc<Shared<T>> {
-        self.add(|state| &mut state.receivers)
+        self.add(receivers)
     }
 
-    fn add(self: &Arc<Shared<T>>, side: impl Fn(&mut State<T>) -> &mut Side<T>) -> Arc<Shared<T>> {
+    fn add(self: &Arc<Shared<T>>, side: SideOf<T>) -> Arc<Shared<T>> {
         // First the `Arc`: it ends the process before the number could wrap.
         let shared = Arc::clone(self);
         side(&mut self.state.lock()).handles += 1;
@@ -315,20 +486,20 @@ impl<T> Shared<T> {
 
     /// One sender less. After the last, receivers are told.
     pub(super) fn remove_sender(&self) {
-        if self.remove(|state| &mut state.senders) {
-            self.tell_all(|state| &mut state.receivers);
+        if self.remove(senders) {
+            self.tell_all(receivers);
         }
     }
 
     /// One receiver less. After the last, senders are told, and what is left is dropped.
     pub(super) fn remove_receiver(&self) {
-        if self.remove(|state| &mut state.receivers) {
+        if self.remove(receivers) {
             if let Some(ring) = self.ring() {
                 // From here on senders look at the state; it is not lowered again.
                 let _lock = self.state.lock();
                 ring.flag_tail();
             }
-            self.tell_all(|state| &mut state.senders);
+            self.tell_all(senders);
             // Messages may do anything when they are dropped: panic, or come back here because
             // they own an end of this very channel. All is done by then, and the lock is free.
             let left = self.state.lock().take_all();
@@ -340,20 +511,22 @@ impl<T> Shared<T> {
     }
 
     /// Whether it was the last.
-    fn remove(&self, side: impl Fn(&mut State<T>) -> &mut Side<T>) -> bool {
+    fn remove(&self, side: SideOf<T>) -> bool {
         let mut state = self.state.lock();
         let side = side(&mut state);
         side.handles -= 1;
         side.handles == 0
     }
 
-    /// Fires all who wait on this side, with their slots as they are. Nobody joins them, because
+    /// Fires all who wait on this side, with what is in their hands. Nobody joins them, because
     /// the other side has gone.
-    fn tell_all(&self, side: impl Fn(&mut State<T>) -> &mut Side<T>) {
+    fn tell_all(&self, side: SideOf<T>) {
         let next = || Claimed::first(&mut side(&mut self.state.lock()).waiting);
         while let Some(waiting) = next() {
             waiting.fire();
         }
+        let watchers = mem::take(&mut side(&mut self.state.lock()).watchers);
+        Served::<T>::watchers(watchers).fire();
     }
 
     // ----- what it is like
@@ -379,57 +552,40 @@ impl<T> Shared<T> {
     }
 }
 
-/// How long a thread tries again before it waits. Kernel threads do: to park one and to wake it
-/// costs far more than a few looks, and their partner may be at work on another processor. Where it
-/// is not, they let the kernel run it.
-struct Patience {
-    looks: u32,
+/// Finds a side of the channel.
+type SideOf<T> = fn(&mut State<T>) -> &mut Side<T>;
+
+fn senders<T>(state: &mut State<T>) -> &mut Side<T> {
+    &mut state.senders
 }
 
-impl Patience {
-    /// So many looks pause twice as long each time, some microseconds in all;
-    const PAUSES: u32 = 6;
-    /// the ones after them offer the processor.
-    const LOOKS: u32 = 10;
+fn receivers<T>(state: &mut State<T>) -> &mut Side<T> {
+    &mut state.receivers
+}
 
-    const fn new() -> Patience {
-        Patience { looks: 0 }
-    }
-
-    /// Pauses. `false`: it is over.
-    fn lasts(&mut self) -> bool {
-        if self.looks >= Patience::LOOKS {
-            return false;
-        }
-        if self.looks < Patience::PAUSES {
-            for _ in 0..1_u32 << self.looks {
-                std::hint::spin_loop();
-            }
-        } else {
-            std::thread::yield_now();
-        }
-        self.looks += 1;
-        true
+/// Waits for the message of a select that sends at a rendezvous. Neither time nor cancellation ends that:
+/// the select has decided, and the message is being made. `None`: it was not sent after all.
+#[track_caller]
+#[cold]
+fn meet<T>(select: Claimed<T>) -> Option<T> {
+    let wait = Wait::new(Reason::Receive);
+    let node = Node::new(Slot::new(Hand::Empty));
+    // SAFETY: the thread waits below, until the node is fired.
+    select.fill(Hand::Met(unsafe { Claimed::own(&node) }));
+    select.fire();
+    node.wait(&wait);
+    // SAFETY: nobody else knows the node any more.
+    match unsafe { node.data().take() } {
+        Hand::Message(message) => Some(message),
+        Hand::Empty | Hand::Room | Hand::Met(_) => None,
     }
 }
 
-#[cfg(not(trefoil_loom))]
-#[inline]
-fn waits_are_dear() -> bool {
-    trefoil_runtime::model() == trefoil_runtime::Model::Kernel
-}
-
-#[cfg(trefoil_loom)]
-fn waits_are_dear() -> bool {
-    false
-}
-
-/// Lets whoever was served go on.
-#[inline]
-fn fire<T>(claimed: Option<Claimed<T>>) {
-    if let Some(claimed) = claimed {
-        claimed.fire();
-    }
+/// Takes the waker, unless it is there already. It was cloned and is dropped without the lock, for it
+/// may do anything then.
+fn watch<T>(side: &mut Side<T>, waker: &mut Option<Waker>) {
+    side.watchers
+        .extend(waker.take_if(|waker| !side.watchers.iter().any(|one| one.will_wake(waker))));
 }
 
 /// Ends a cancelled thread. Its message goes first: if its drop panicked while the thread

@@ -1,26 +1,37 @@
 //! What a channel's lock guards, and who gets what.
 //!
 //! 1. Receivers wait only while there is no message and no sender waits.
-//! 2. Senders wait only while the channel is full (a rendezvous always is).
+//! 2. Senders wait only while the channel is full (a rendezvous always is; kept room is taken).
 //! 3. Nobody waits for a side that has gone, save who is about to be told.
 //!
 //! So an operation looks at one queue only, and nothing overtakes: a message is handed to the
 //! first receiver that waits; room that a receiver makes is given to the first sender that waits.
 //!
+//! A select has no message yet when it is told that it may send. Where there is room it is *kept* for the
+//! select, until it brings its message or gives the room back; nobody else gets it meanwhile. So a select
+//! may wait for room beside receivers that wait for a message, the one that is still being made. Senders
+//! that have a message do not: such a receiver takes theirs.
+//!
 //! Where a channel has room for a given number of messages, these lie in a [`Ring`], which does not
-//! need the lock. Then the three hold because its flags are raised before a thread waits (both, for a
-//! sender; that of the tail, for a receiver or when the last one goes), and lowered only when nobody
-//! waits: while somebody does, the ring is as good as behind the lock.
+//! need the lock. Then all this holds because its flags are raised before a thread waits or room is kept
+//! (both, for a sender; that of the tail, for a receiver or when the last one goes), and lowered only when
+//! nobody waits and no room is kept: until then the ring is as good as behind the lock.
+//!
+//! **Watchers** are told that a side has become ready, and get nothing: what they were told of may be
+//! gone when they look.
 //!
 //! Here nothing is fired, and no message is dropped: the lock is held. A full buffer of an
 //! unbounded channel grows under the lock, which is rare enough to be cheap on average.
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::mem;
+use std::task::Waker;
 
-use super::error::{TryRecvError, TrySendError};
+use super::choice::Choice;
+use super::error::TrySendError;
 use super::ring::{By, Refused, Ring};
-use super::slot::{Claimed, Waiting};
+use super::slot::{Claimed, Hand, Slot, Waiting};
 use crate::queue::Queue;
 
 /// One side of the channel: its handles, and those of its threads that wait.
@@ -29,6 +40,7 @@ pub(super) struct Side<T> {
     /// this number from wrapping.
     pub(super) handles: usize,
     pub(super) waiting: Waiting<T>,
+    pub(super) watchers: Vec<Waker>,
 }
 
 impl<T> Side<T> {
@@ -36,20 +48,93 @@ impl<T> Side<T> {
         Side {
             handles: 1,
             waiting: Queue::new(),
+            watchers: Vec::new(),
         }
     }
 
     fn has_gone(&self) -> bool {
         self.handles == 0
     }
+
+    fn is_quiet(&self) -> bool {
+        self.waiting.is_empty() && self.watchers.is_empty()
+    }
+
+    /// Whether somebody waits whom this select could claim.
+    fn has_partner_for(&self, choice: Option<&Choice>) -> bool {
+        self.waiting.any(|slot| slot.is_open_for(choice))
+    }
+}
+
+/// Who is to go on when the lock is free.
+#[must_use]
+pub(super) struct Served<T> {
+    first: Option<Claimed<T>>,
+    second: Option<Claimed<T>>,
+    watchers: Vec<Waker>,
+}
+
+impl<T> Served<T> {
+    const fn new(first: Option<Claimed<T>>) -> Served<T> {
+        Served {
+            first,
+            second: None,
+            watchers: Vec::new(),
+        }
+    }
+
+    pub(super) const fn watchers(watchers: Vec<Waker>) -> Served<T> {
+        Served {
+            first: None,
+            second: None,
+            watchers,
+        }
+    }
+
+    /// Lets them go on. Never under the channel's lock.
+    #[inline]
+    pub(super) fn fire(self) {
+        if let Some(claimed) = self.first {
+            claimed.fire();
+        }
+        if let Some(claimed) = self.second {
+            claimed.fire();
+        }
+        self.watchers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What there is for a receiver.
+pub(super) enum Taking<T> {
+    Message(T, Served<T>),
+    /// A select that sends at a rendezvous: it will make its message for who is in its hand.
+    Select(Claimed<T>),
+    Nothing,
+    /// Nor will there ever be.
+    Gone,
+}
+
+/// What there is for a select that sends.
+pub(super) enum Keeping<T> {
+    /// There always is room.
+    Free,
+    /// Room is kept for it, until `put_kept` or `free_kept`.
+    Room,
+    /// A receiver that waits for its message.
+    Met(Claimed<T>),
+    Nothing,
+    /// Nor will there ever be.
+    Gone,
 }
 
 pub(super) struct State<T> {
     /// Where there is no ring.
     messages: VecDeque<T>,
-    /// Of `messages`. `usize::MAX`: unbounded. No buffer holds as many, not even of messages without a
-    /// size, in the lifetime of a machine.
+    /// Of `messages` or the ring. `usize::MAX`: unbounded. No buffer holds as many, not even of messages
+    /// without a size, in the lifetime of a machine.
     capacity: usize,
+    /// Room that is kept for selects.
+    kept: usize,
     pub(super) senders: Side<T>,
     pub(super) receivers: Side<T>,
 }
@@ -59,98 +144,222 @@ impl<T> State<T> {
         State {
             messages: VecDeque::new(),
             capacity,
+            kept: 0,
             senders: Side::new(),
             receivers: Side::new(),
         }
     }
 
-    /// Takes a message in, or gives it to a receiver that is to be fired.
+    // ----- sending
+
+    /// Takes a message in, or gives it to a receiver.
     #[inline]
     pub(super) fn put(
         &mut self,
         ring: Option<&Ring<T>>,
         message: T,
-    ) -> Result<Option<Claimed<T>>, TrySendError<T>> {
+    ) -> Result<Served<T>, TrySendError<T>> {
         if self.receivers.has_gone() {
             return Err(TrySendError::Disconnected(message));
         }
         if let Some(receiver) = Claimed::first(&mut self.receivers.waiting) {
             receiver.give(message);
-            return Ok(Some(receiver));
+            return Ok(Served::new(Some(receiver)));
         }
-        match ring {
-            Some(ring) => {
-                put_under_lock(ring, message).map_err(TrySendError::Full)?;
-                debug_assert!(self.senders.waiting.is_empty(), "2: it was full");
-                ring.lower_flags();
-            }
-            None if self.messages.len() >= self.capacity => {
-                return Err(TrySendError::Full(message));
-            }
-            None => self.messages.push_back(message),
+        if self.kept > 0 && !self.has_room(ring) {
+            return Err(TrySendError::Full(message));
         }
-        Ok(None)
+        self.store(ring, message).map_err(TrySendError::Full)?;
+        self.lower_flags(ring);
+        Ok(Served::watchers(mem::take(&mut self.receivers.watchers)))
     }
 
-    /// Gives a message out, and the sender, if one waited, that is to be fired.
+    /// Keeps room for the message of a select. Flags that guard the ring are raised.
+    pub(super) fn keep(&mut self, ring: Option<&Ring<T>>) -> Keeping<T> {
+        if self.receivers.has_gone() {
+            return Keeping::Gone;
+        }
+        match self.capacity {
+            0 => match Claimed::first(&mut self.receivers.waiting) {
+                Some(receiver) => Keeping::Met(receiver),
+                None => Keeping::Nothing,
+            },
+            usize::MAX => Keeping::Free,
+            _ if self.has_room(ring) => {
+                self.kept += 1;
+                Keeping::Room
+            }
+            _ => Keeping::Nothing,
+        }
+    }
+
+    /// Takes the message in for which room was kept. An error gives it back: nobody will take it.
+    pub(super) fn put_kept(&mut self, ring: Option<&Ring<T>>, message: T) -> Result<Served<T>, T> {
+        self.kept -= 1;
+        if self.receivers.has_gone() {
+            return Err(message);
+        }
+        let Some(receiver) = Claimed::first(&mut self.receivers.waiting) else {
+            let full = self.store(ring, message).is_err();
+            assert!(!full, "room was kept");
+            self.lower_flags(ring);
+            return Ok(Served::watchers(mem::take(&mut self.receivers.watchers)));
+        };
+        receiver.give(message);
+        // It has not used the room.
+        let mut served = self.grant(ring);
+        served.second = Some(receiver);
+        Ok(served)
+    }
+
+    /// The message for which room was kept will not come.
+    pub(super) fn free_kept(&mut self, ring: Option<&Ring<T>>) -> Served<T> {
+        self.kept -= 1;
+        self.grant(ring)
+    }
+
+    /// Whether a message would be taken in, or there is nobody for it, as a select has to know that
+    /// makes this choice.
+    pub(super) fn can_send(&self, ring: Option<&Ring<T>>, choice: Option<&Choice>) -> bool {
+        self.receivers.has_gone()
+            || if self.capacity == 0 {
+                self.receivers.has_partner_for(choice)
+            } else {
+                self.has_room(ring)
+            }
+    }
+
+    /// Whether there is room that is not kept.
+    fn has_room(&self, ring: Option<&Ring<T>>) -> bool {
+        let len = ring.map_or(self.messages.len(), Ring::len);
+        len + self.kept < self.capacity
+    }
+
+    /// Gives the message back if there is no room.
     #[inline]
-    pub(super) fn take(
-        &mut self,
-        ring: Option<&Ring<T>>,
-    ) -> Result<(T, Option<Claimed<T>>), TryRecvError> {
+    fn store(&mut self, ring: Option<&Ring<T>>, message: T) -> Result<(), T> {
+        match ring {
+            Some(ring) => ring
+                .put(message, By::Holder)
+                .map_err(|(Refused::Full(message) | Refused::Flagged(message))| message),
+            None if self.messages.len() >= self.capacity => Err(message),
+            None => {
+                self.messages.push_back(message);
+                Ok(())
+            }
+        }
+    }
+
+    // ----- receiving
+
+    /// Gives a message out. `may_wait`: it may have to wait for one that a select makes.
+    #[inline]
+    pub(super) fn take(&mut self, ring: Option<&Ring<T>>, may_wait: bool) -> Taking<T> {
         let buffered = match ring {
             Some(ring) => ring.take(By::Holder).ok(),
             None => self.messages.pop_front(),
         };
         if let Some(message) = buffered {
-            return Ok((message, self.refill(ring)));
+            return Taking::Message(message, self.grant(ring));
         }
-        if let Some(sender) = Claimed::first(&mut self.senders.waiting) {
-            return Ok((sender.take(), Some(sender)));
-        }
-        Err(if self.senders.has_gone() {
-            TryRecvError::Disconnected
-        } else {
-            TryRecvError::Empty
-        })
+        self.take_from_sender(may_wait)
     }
 
-    /// Gives the room that has just been made to the first sender that waits.
-    #[inline]
-    fn refill(&mut self, ring: Option<&Ring<T>>) -> Option<Claimed<T>> {
-        let Some(sender) = Claimed::first(&mut self.senders.waiting) else {
-            // No receiver waits either: there was a message.
-            if let Some(ring) = ring
-                && !self.receivers.has_gone()
-            {
-                ring.lower_flags();
-            }
-            return None;
+    /// No message lies here.
+    fn take_from_sender(&mut self, may_wait: bool) -> Taking<T> {
+        let claimed = if self.capacity == 0 && may_wait {
+            Claimed::first(&mut self.senders.waiting)
+        } else {
+            Claimed::first_with_message(&mut self.senders.waiting)
         };
-        let message = sender.take();
-        match ring {
-            Some(ring) => {
-                let refused = put_under_lock(ring, message).is_err();
-                assert!(!refused, "while a sender waits, all others need the lock");
-            }
-            None => self.messages.push_back(message),
+        match claimed.map(|sender| (sender.take(), sender)) {
+            Some((Some(message), sender)) => Taking::Message(message, Served::new(Some(sender))),
+            Some((None, select)) => Taking::Select(select),
+            None if self.senders.has_gone() => Taking::Gone,
+            None => Taking::Nothing,
         }
-        Some(sender)
+    }
+
+    /// Whether there is something to receive, or nobody who could send, as a select has to know that
+    /// makes this choice.
+    pub(super) fn can_recv(&self, ring: Option<&Ring<T>>, choice: Option<&Choice>) -> bool {
+        ring.map_or(self.messages.len(), Ring::len) > 0
+            || self.senders.has_gone()
+            || if self.capacity == 0 {
+                self.senders.has_partner_for(choice)
+            } else {
+                // They wait for room that is kept.
+                self.kept > 0 && self.senders.waiting.any(Slot::holds_message)
+            }
+    }
+
+    /// Gives room that has become free to the first sender that waits.
+    #[inline]
+    fn grant(&mut self, ring: Option<&Ring<T>>) -> Served<T> {
+        let Some(sender) = Claimed::first(&mut self.senders.waiting) else {
+            self.lower_flags(ring);
+            return Served::watchers(mem::take(&mut self.senders.watchers));
+        };
+        match sender.take() {
+            Some(message) => {
+                let full = self.store(ring, message).is_err();
+                assert!(!full, "while a sender waits, nobody else gets room");
+            }
+            None => {
+                self.kept += 1;
+                sender.fill(Hand::Room);
+            }
+        }
+        Served::new(Some(sender))
+    }
+
+    // ----- who waits
+
+    /// Raises what makes others come to the lock while a sender waits or room is kept.
+    pub(super) fn flag_for_senders(ring: Option<&Ring<T>>) {
+        if let Some(ring) = ring {
+            ring.flag_tail();
+            ring.flag_head();
+        }
+    }
+
+    /// The same, while a receiver waits.
+    pub(super) fn flag_for_receivers(ring: Option<&Ring<T>>) {
+        if let Some(ring) = ring {
+            ring.flag_tail();
+        }
+    }
+
+    /// Lets others pass by the lock again, if they may.
+    #[inline]
+    pub(super) fn lower_flags(&self, ring: Option<&Ring<T>>) {
+        if let Some(ring) = ring
+            && self.kept == 0
+            && self.senders.is_quiet()
+            && self.receivers.is_quiet()
+            && !self.receivers.has_gone()
+        {
+            ring.lower_flags();
+        }
+    }
+
+    /// Those who are to be told that a thread waits on the other side of a rendezvous.
+    pub(super) fn tell_of_partner(
+        &mut self,
+        other: fn(&mut State<T>) -> &mut Side<T>,
+    ) -> Served<T> {
+        if self.capacity > 0 {
+            return Served::new(None);
+        }
+        Served::watchers(mem::take(&mut other(self).watchers))
     }
 
     /// The messages that are left outside of a ring, when nobody will take them.
     pub(super) fn take_all(&mut self) -> VecDeque<T> {
-        std::mem::take(&mut self.messages)
+        mem::take(&mut self.messages)
     }
 
     pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
-}
-
-/// Gives the message back if there is no room.
-#[inline]
-fn put_under_lock<T>(ring: &Ring<T>, message: T) -> Result<(), T> {
-    ring.put(message, By::Holder)
-        .map_err(|(Refused::Full(message) | Refused::Flagged(message))| message)
 }
