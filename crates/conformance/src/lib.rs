@@ -60,6 +60,7 @@ pub mod registry;
 pub mod runs;
 pub mod rwlock;
 pub mod scope;
+pub mod select;
 pub mod semaphore;
 pub mod shutdown;
 pub mod spawn;

@@ -52,6 +52,7 @@ mod idlers;
 mod inbox;
 #[cfg(not(trefoil_loom))]
 mod interval;
+mod join_word;
 #[cfg(not(trefoil_loom))]
 mod launch;
 #[cfg(not(trefoil_loom))]

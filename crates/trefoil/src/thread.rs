@@ -66,7 +66,7 @@
 
 pub use std::thread::{Result, available_parallelism};
 pub use trefoil_runtime::thread::{
-    AccessError, Builder, JoinHandle, LocalJoinHandle, LocalKey, MAX_STACK_SIZE, Scope,
+    AccessError, Builder, JoinFuture, JoinHandle, LocalJoinHandle, LocalKey, MAX_STACK_SIZE, Scope,
     ScopedJoinHandle, Thread, ThreadId, TryJoinHandle, TryScope, blocking, checkpoint, current,
     is_cancelled, join, no_suspend, panicking, park, park_timeout, scope, sleep, sleep_until,
     spawn, spawn_local, try_scope, uncancellable, yield_now,

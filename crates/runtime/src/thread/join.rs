@@ -1,121 +1,15 @@
 //! Waiting for a thread's end, and its result.
-//!
-//! The join word says who takes care of the result:
-//!
-//! | word     | meaning                                  | leaves by                          |
-//! |----------|------------------------------------------|------------------------------------|
-//! | NONE     | the thread runs, its handle is kept      | `finish`, `detach`, `enlist`       |
-//! | a waiter | the thread runs, a joiner waits          | `finish` (fires it), `withdraw`    |
-//! | DETACHED | the thread runs, its handle is gone      | `finish` (drops the result)        |
-//! | DONE     | the thread has ended; the result is the handle's | never                      |
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 use std::thread::Result;
 
 use super::Thread;
 use super::header::Header;
 use crate::cancel;
+use crate::join_word::Joiner;
 use crate::reason::Reason;
 use crate::wait::{Outcome, Wait, Waiter};
-
-const DETACHED: usize = 1;
-const DONE: usize = 2;
-
-fn mark(value: usize) -> *mut Waiter {
-    ptr::without_provenance_mut(value)
-}
-
-pub(crate) struct JoinWord(AtomicPtr<Waiter>);
-
-/// What the ending thread has to do.
-#[must_use]
-pub(crate) enum Ending {
-    /// Nothing: the handle will fetch the result.
-    Kept,
-    /// Fire the joiner's waiter.
-    Joined(*const Waiter),
-    /// Drop the result: nobody will ask.
-    Detached,
-}
-
-impl JoinWord {
-    pub(crate) fn new() -> JoinWord {
-        JoinWord(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    /// The thread has ended and its result is in place.
-    pub(crate) fn finish(&self) -> Ending {
-        // Release: pairs with `is_done`, `enlist` and `detach` (the result is in place);
-        // Acquire: pairs with `enlist` (the waiter is in place).
-        let before = self.0.swap(mark(DONE), Ordering::AcqRel);
-        match before.addr() {
-            0 => Ending::Kept,
-            DETACHED => Ending::Detached,
-            _ => Ending::Joined(before),
-        }
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        // Acquire: pairs with `finish`.
-        self.0.load(Ordering::Acquire).addr() == DONE
-    }
-
-    /// Whether the handle has gone. It never comes back.
-    pub(crate) fn is_detached(&self) -> bool {
-        // Relaxed: the result is the thread's own, before and after.
-        self.0.load(Ordering::Relaxed).addr() == DETACHED
-    }
-
-    /// The handle goes. `true`: the thread has ended before; the result is the caller's.
-    fn detach(&self) -> bool {
-        if self.is_done() {
-            return true;
-        }
-        // Acquire on failure: pairs with `finish`.
-        self.0
-            .compare_exchange(
-                ptr::null_mut(),
-                mark(DETACHED),
-                Ordering::Relaxed,
-                Ordering::Acquire,
-            )
-            .is_err()
-    }
-
-    /// A joiner waits. `false`: no need to, the thread has ended.
-    ///
-    /// # Safety
-    ///
-    /// The waiter stays where it is until it has been fired or `withdraw` has said `true`.
-    unsafe fn enlist(&self, waiter: &Waiter) -> bool {
-        let waiter = ptr::from_ref(waiter).cast_mut();
-        // Release: pairs with `finish`. Acquire on failure: pairs with `finish`.
-        self.0
-            .compare_exchange(
-                ptr::null_mut(),
-                waiter,
-                Ordering::Release,
-                Ordering::Acquire,
-            )
-            .is_ok()
-    }
-
-    /// The joiner gives up. `false`: too late, its waiter is being fired.
-    fn withdraw(&self, waiter: &Waiter) -> bool {
-        let waiter = ptr::from_ref(waiter).cast_mut();
-        self.0
-            .compare_exchange(
-                waiter,
-                ptr::null_mut(),
-                Ordering::Relaxed,
-                Ordering::Acquire,
-            )
-            .is_ok()
-    }
-}
 
 /// An owned permission to join a thread. Dropping it detaches the thread, which then runs
 /// on by itself.
@@ -158,6 +52,30 @@ impl<T> JoinHandle<T> {
     /// Asks the thread to end; see [`Thread::cancel`]. `join` tells when it has.
     pub fn cancel(&self) {
         self.thread.cancel();
+    }
+
+    /// Calls `hook` when the thread has ended, on that thread, after its result is in place and its locals
+    /// are gone; or at once and here, if it has ended. The hook is called once, also if the handle has gone
+    /// by then. Does not wait.
+    ///
+    /// It is for telling somebody who waits for several things: a channel's end, a waker. It must be
+    /// short, and wait for nothing; its panic is told by the panic hook and ends there.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use trefoil_runtime::thread::JoinHandle;
+    ///
+    /// /// Tells a channel of `std` that the thread has ended.
+    /// fn end_of<T>(handle: &JoinHandle<T>) -> mpsc::Receiver<()> {
+    ///     let (sender, receiver) = mpsc::channel();
+    ///     handle.on_finish(move || drop(sender.send(())));
+    ///     receiver
+    /// }
+    /// ```
+    pub fn on_finish(&self, hook: impl FnOnce() + Send + 'static) {
+        if let Err(hook) = self.thread.header().join.tell(Box::new(hook)) {
+            hook();
+        }
     }
 
     /// Waits for the thread to end and returns its result.
@@ -216,13 +134,14 @@ impl<T> JoinHandle<T> {
         }
         let word = &self.thread.header().join;
         let waiter = Waiter::new();
+        let joiner = Joiner::new(&waiter);
         // SAFETY: we return, or unwind, after it was fired, or was withdrawn; and what waits
-        // in between does not unwind.
-        if !unsafe { word.enlist(&waiter) } {
+        // in between does not unwind. The handle is ours.
+        if !unsafe { word.enlist(&waiter, &joiner) } {
             return;
         }
         if waiter.wait(&wait) == Outcome::Cancelled {
-            if word.withdraw(&waiter) {
+            if word.withdraw(&waiter, &joiner) {
                 cancel::raise();
             }
             // The thread has ended at this very moment; the waiter must be fired first.

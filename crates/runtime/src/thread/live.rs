@@ -10,18 +10,18 @@ use core::marker::PhantomData;
 use core::mem;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Thread;
 use super::block::Stage;
 use super::handle::Mail;
 use super::header::Header;
-use super::join::Ending;
 use crate::current;
+use crate::join_word::Hook;
 use crate::owner::Owner;
 use crate::registry;
 use crate::state::OwnedWake;
 use crate::usage::Meter;
-use crate::wait::Waiter;
 
 /// The right of one OS thread to run one started thread.
 #[must_use]
@@ -243,18 +243,24 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>) {
     // SAFETY: `NewThread::make` has listed it, a thread concludes once, and we have a
     // reference.
     unsafe { registry::remove(pointer) };
-    match header.join.finish() {
-        Ending::Kept => {}
-        // SAFETY: the joiner stays in `join` until its waiter is fired, which only we do.
-        Ending::Joined(waiter) => unsafe { Waiter::fire(waiter) },
-        Ending::Detached => {
-            // SAFETY: as above.
-            unsafe { clear_late(pointer) };
-        }
+    let ending = header.join.finish();
+    // SAFETY: a thread ends once.
+    unsafe { ending.tell(run_hook) };
+    if ending.is_detached() {
+        // SAFETY: as above.
+        unsafe { clear_late(pointer) };
     }
     // Last of all, for now the scope may end, and with it what the thread borrowed.
     if let Some(scope) = scope {
         scope.child_ended();
+    }
+}
+
+/// A hook's panic has been told by the panic hook, and nobody else wants it: not even its payload is dropped,
+/// which could panic again.
+fn run_hook(hook: Hook) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(hook)) {
+        mem::forget(payload);
     }
 }
 

@@ -182,6 +182,20 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.handle.cancel();
     }
 
+    /// As [`JoinHandle::on_finish`].
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use trefoil_runtime::thread::ScopedJoinHandle;
+    ///
+    /// fn tell<T>(handle: &ScopedJoinHandle<'_, T>, sender: mpsc::Sender<()>) {
+    ///     handle.on_finish(move || drop(sender.send(())));
+    /// }
+    /// ```
+    pub fn on_finish(&self, hook: impl FnOnce() + Send + 'static) {
+        self.handle.on_finish(hook);
+    }
+
     /// As [`JoinHandle::join`].
     ///
     /// # Errors

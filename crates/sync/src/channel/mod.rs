@@ -43,6 +43,8 @@ mod state;
 #[cfg(not(trefoil_loom))]
 mod clock;
 #[cfg(not(trefoil_loom))]
+mod finished;
+#[cfg(not(trefoil_loom))]
 mod iter;
 #[cfg(not(trefoil_loom))]
 mod pair;
@@ -50,6 +52,9 @@ mod pair;
 mod receiver;
 #[cfg(not(trefoil_loom))]
 mod sender;
+
+#[cfg(all(feature = "stream", not(trefoil_loom)))]
+mod stream;
 
 #[cfg(all(test, trefoil_loom))]
 mod loom_models;
@@ -65,6 +70,7 @@ pub use self::error::{
 #[cfg(not(trefoil_loom))]
 pub use self::{
     clock::{after, at, never, tick},
+    finished::{Finish, finished},
     iter::{IntoIter, Iter, TryIter},
     pair::{bounded, unbounded},
     receiver::Receiver,
@@ -73,6 +79,9 @@ pub use self::{
 };
 #[cfg(not(trefoil_loom))]
 pub use crate::{select, select_biased};
+
+#[cfg(all(feature = "stream", not(trefoil_loom)))]
+pub use self::stream::ReceiverStream;
 
 /// For the macros' expansion alone.
 #[cfg(not(trefoil_loom))]

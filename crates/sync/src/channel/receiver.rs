@@ -14,6 +14,8 @@ use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::iter::{Iter, TryIter};
 use super::select::RecvArm;
 use super::shared::Shared;
+#[cfg(feature = "stream")]
+use super::stream::ReceiverStream;
 
 /// The receiving end of a channel. Clones receive from the same one, from any thread of any
 /// model: each message goes to one of them.
@@ -195,6 +197,32 @@ impl<T> Receiver<T> {
     /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter::new(self)
+    }
+
+    /// The messages as a `futures_core::Stream`, for async code. Needs the feature `stream`.
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::pin::Pin;
+    /// use futures_core::Stream as _;
+    /// use trefoil_runtime::future::block_on;
+    /// use trefoil_sync::channel::unbounded;
+    ///
+    /// let (sender, receiver) = unbounded();
+    /// std::thread::spawn(move || (1..=4).for_each(|n| sender.send(n).unwrap()));
+    /// let mut stream = receiver.into_stream();
+    /// let sum = block_on(async {
+    ///     let mut sum = 0;
+    ///     while let Some(n) = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {
+    ///         sum += n;
+    ///     }
+    ///     sum
+    /// });
+    /// assert_eq!(sum, 10);
+    /// ```
+    #[cfg(feature = "stream")]
+    pub fn into_stream(self) -> ReceiverStream<T> {
+        ReceiverStream::new(self)
     }
 
     /// Whether no message is in the channel. A rendezvous is always empty.

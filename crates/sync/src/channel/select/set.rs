@@ -63,12 +63,40 @@ pub struct Select<'a> {
 
 struct Entry<'a> {
     index: usize,
-    operation: Box<dyn Operation<'a> + 'a>,
+    operation: Idle<'a>,
 }
 
 impl Armed for Entry<'_> {
     fn arm(&self) -> &dyn Arm {
-        self.operation.arm()
+        self.operation.get().arm()
+    }
+}
+
+/// An operation for which nothing is done. Its type does not say how long its handle is borrowed, so that a
+/// list may be dropped after the handles, as a list of references may.
+struct Idle<'a>(Box<dyn Operation<'static>>, PhantomData<&'a ()>);
+
+impl<'a> Idle<'a> {
+    fn new(operation: Box<dyn Operation<'a> + 'a>) -> Idle<'a> {
+        // SAFETY: only the lifetimes differ. It comes out with the right one by `get` and `take`. If it is
+        // dropped here, it holds no message and stands in no queue: the drop looks at nothing that is borrowed.
+        let operation = unsafe {
+            mem::transmute::<Box<dyn Operation<'a> + 'a>, Box<dyn Operation<'static>>>(operation)
+        };
+        Idle(operation, PhantomData)
+    }
+
+    fn get(&self) -> &(dyn Operation<'a> + 'a) {
+        let operation: &dyn Operation<'static> = &*self.0;
+        // SAFETY: that is what it was made of.
+        unsafe { mem::transmute::<&dyn Operation<'static>, &(dyn Operation<'a> + 'a)>(operation) }
+    }
+
+    fn take(self) -> Box<dyn Operation<'a> + 'a> {
+        // SAFETY: that is what it was made of.
+        unsafe {
+            mem::transmute::<Box<dyn Operation<'static>>, Box<dyn Operation<'a> + 'a>>(self.0)
+        }
     }
 }
 
@@ -208,7 +236,10 @@ impl<'a> Select<'a> {
     fn add(&mut self, operation: Box<dyn Operation<'a> + 'a>) -> usize {
         let index = self.next;
         self.next += 1;
-        self.entries.push(Entry { index, operation });
+        self.entries.push(Entry {
+            index,
+            operation: Idle::new(operation),
+        });
         index
     }
 
@@ -337,10 +368,10 @@ impl<'a> Select<'a> {
         }
         let chosen = choose(&mut self.entries, self.order, limit)?;
         let entry = &mut self.entries[chosen];
-        let renewed = entry.operation.renew();
+        let renewed = Idle::new(entry.operation.get().renew());
         Some(SelectedOperation {
             index: entry.index,
-            operation: mem::replace(&mut entry.operation, renewed),
+            operation: mem::replace(&mut entry.operation, renewed).take(),
             is_completed: false,
             _stays: PhantomData,
         })
@@ -513,7 +544,7 @@ impl Clone for Select<'_> {
                 .iter()
                 .map(|entry| Entry {
                     index: entry.index,
-                    operation: entry.operation.renew(),
+                    operation: Idle::new(entry.operation.get().renew()),
                 })
                 .collect(),
             ..*self
