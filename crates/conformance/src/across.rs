@@ -9,7 +9,7 @@ use std::sync::Arc;
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::Reason;
 use trefoil_runtime::thread;
-use trefoil_sync::channel::{bounded, unbounded};
+use trefoil_sync::channel::{Receiver, Sender, bounded, never, select, unbounded};
 use trefoil_sync::{Barrier, Condvar, LazyLock, Mutex, WaitGroup, mpsc, oneshot};
 
 use crate::Subject;
@@ -356,6 +356,65 @@ pub fn a_channel_serves_both<A: Subject, B: Subject>() {
         move || work(other_send, other_receive),
     );
     assert_eq!(a + b, EACH * (EACH + 1));
+}
+
+/// Selects of both wait for channels whose other ends are with either, and with a plain thread; and meet.
+pub fn a_select_serves_both<A: Subject, B: Subject>() {
+    const EACH: u64 = 300;
+    let (one, two, meet) = (bounded::<u64>(2), unbounded::<u64>(), bounded::<u64>(0));
+    let channels = [one, two, meet];
+    let receives = channels.clone().map(|(_, receive)| receive);
+    let work = |sends: [Sender<u64>; 3], receives: [Receiver<u64>; 3]| {
+        move || {
+            let receiver = thread::spawn(move || sum_of(receives));
+            let [one, two, meet] = sends;
+            for n in 1..=EACH {
+                select! {
+                    send(one, n) -> sent => sent.unwrap(),
+                    send(two, n) -> sent => sent.unwrap(),
+                    send(meet, n) -> sent => sent.unwrap(),
+                }
+            }
+            drop((one, two, meet));
+            receiver.join().unwrap()
+        }
+    };
+    let senders = || channels.each_ref().map(|(send, _)| send.clone());
+    let (a_sends, b_sends, c_sends) = (senders(), senders(), senders());
+    let (a_receives, b_receives) = (receives.clone(), receives);
+    drop(channels);
+    let plain = std::thread::spawn(move || {
+        let [one, _, meet] = c_sends;
+        for n in 1..=EACH {
+            select! {
+                send(meet, n) -> sent => sent.unwrap(),
+                send(one, n) -> sent => sent.unwrap(),
+            }
+        }
+    });
+    let (a, b) = both::<A, B, _, _>(work(a_sends, a_receives), work(b_sends, b_receives));
+    plain.join().unwrap();
+    assert_eq!(a + b, 3 * EACH * (EACH + 1) / 2);
+}
+
+/// The sum of what all of these bring.
+fn sum_of(receives: [Receiver<u64>; 3]) -> u64 {
+    let ([mut one, mut two, mut meet], mut open, mut sum) = (receives, 3, 0);
+    while open > 0 {
+        let (ended, number) = select! {
+            recv(one) -> n => (&mut one, n),
+            recv(two) -> n => (&mut two, n),
+            recv(meet) -> n => (&mut meet, n),
+        };
+        match number {
+            Ok(number) => sum += number,
+            Err(_) => {
+                *ended = never();
+                open -= 1;
+            }
+        }
+    }
+    sum
 }
 
 /// A message that one waits for is sent by a thread of the other that ends at once.

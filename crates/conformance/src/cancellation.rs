@@ -14,7 +14,7 @@ use trefoil_runtime::future::block_on;
 use trefoil_runtime::thread::{self, is_cancelled, uncancellable};
 use trefoil_runtime::time::{Elapsed, interval_at, timeout};
 use trefoil_runtime::{Reason, Thread};
-use trefoil_sync::channel::{bounded, unbounded};
+use trefoil_sync::channel::{Select, bounded, select, unbounded};
 use trefoil_sync::{
     Barrier, CancellationToken, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup, mpsc, oneshot,
 };
@@ -268,6 +268,37 @@ pub fn receiving_is_a_point<S: Subject>() {
         point(Reason::Receive, move || drop(again.iter().next()));
         send.send(Box::new(7)).unwrap();
         assert_eq!(receive.recv(), Ok(Box::new(7)));
+    });
+}
+
+/// `select!`, and the waits of a `Select`.
+pub fn select_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let (full, receive) = bounded::<u32>(1);
+        full.send(1).unwrap();
+        let (keep, empty) = unbounded::<u32>();
+        let (sends, receives) = (full.clone(), empty.clone());
+        point(Reason::Select, move || {
+            select! {
+                send(sends, 2) -> _ => {},
+                recv(receives) -> _ => {},
+                default(HOUR) => {},
+            }
+        });
+        let receives = empty.clone();
+        point(Reason::Select, move || {
+            let mut select = Select::new();
+            select.recv(&receives);
+            drop(select.select());
+        });
+        point(Reason::Select, move || {
+            let mut select = Select::new();
+            select.recv(&empty);
+            select.ready();
+        });
+        // All messages are there, and no more.
+        assert_eq!(receive.try_iter().collect::<Vec<_>>(), [1]);
+        drop(keep);
     });
 }
 

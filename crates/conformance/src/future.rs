@@ -1,19 +1,25 @@
 //! `future::block_on`: a thread that waits for what async code completes.
 
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, IntoFuture as _, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_core::{FusedStream as _, Stream as _};
+use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::future::block_on;
 use trefoil_runtime::time::{Elapsed, timeout};
 use trefoil_runtime::{Reason, thread};
 
+use trefoil_sync::channel::{ReceiverStream, bounded, unbounded};
+
 use crate::Subject;
 use crate::subject::run;
-use crate::witness::{Token, Witness, join_all, refusal, until_waiting};
+use crate::witness::{Token, Witness, join_all, refusal, until, until_waiting};
+
+const TICK: Duration = Duration::from_millis(5);
 
 /// A future that is ready when somebody has said so, and the one who says it.
 #[derive(Clone, Default)]
@@ -46,6 +52,112 @@ impl Future for Event {
             false => Poll::Pending,
         }
     }
+}
+
+/// A thread's end is awaited: its result, its panic, its cancellation.
+pub fn a_thread_is_awaited<S: Subject>() {
+    run::<S, _>(|| {
+        let (go, gate) = bounded::<()>(0);
+        let thread = thread::spawn(move || {
+            gate.recv().unwrap_err();
+            7
+        });
+        let waits = thread::spawn(move || block_on(async { thread.await.unwrap() }));
+        until_waiting(waits.thread(), Reason::Future);
+        drop(go);
+        assert_eq!(waits.join().unwrap(), 7);
+
+        let panics = thread::spawn(|| panic!("it was asked to panic"));
+        let payload = block_on(panics).unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&"it was asked to panic"));
+        let parked = thread::spawn(thread::park);
+        until_waiting(parked.thread(), Reason::Park);
+        parked.cancel();
+        assert!(block_on(parked).unwrap_err().is::<Cancelled>());
+        let ended = thread::spawn(|| 8);
+        until(|| ended.is_finished());
+        assert_eq!(block_on(ended).unwrap(), 8);
+        let many: Vec<_> = (0..1000).map(|n| thread::spawn(move || n)).collect();
+        let sum = block_on(async {
+            let mut sum = 0;
+            for thread in many {
+                sum += thread.await.unwrap();
+            }
+            sum
+        });
+        assert_eq!(sum, 999 * 500);
+    });
+}
+
+/// One who awaits a thread and gives up detaches it, whichever waker it had last.
+pub fn a_thread_that_is_awaited_no_more_goes_on<S: Subject>() {
+    run::<S, _>(|| {
+        let (go, gate) = bounded::<()>(0);
+        let witness = Witness::new();
+        let token = witness.token();
+        let thread = thread::spawn(move || {
+            let _token = token;
+            gate.recv().unwrap_err();
+        });
+        let mut awaited = thread.into_future();
+        for _ in 0..2 {
+            // Each `block_on` has a waker of its own.
+            let once = block_on(poll_fn(|context| {
+                Poll::Ready(Pin::new(&mut awaited).poll(context).is_pending())
+            }));
+            assert!(once);
+        }
+        assert_eq!(
+            timeout(TICK, || block_on(&mut awaited).is_ok()),
+            Err(Elapsed)
+        );
+        drop(awaited);
+        drop(go);
+        until(|| witness.dropped() == 1);
+    });
+}
+
+/// A receiver's messages are a stream, until the senders have gone. Those that a dropped stream has not got
+/// are there for others.
+pub fn messages_are_a_stream<S: Subject>() {
+    fn next<T>(stream: &mut ReceiverStream<T>) -> Option<T> {
+        block_on(poll_fn(|context| Pin::new(&mut *stream).poll_next(context)))
+    }
+    run::<S, _>(|| {
+        for (send, receive) in [bounded(0), bounded(2), unbounded()] {
+            let other = receive.clone();
+            let mut stream = receive.into_stream();
+            let waits = thread::spawn(move || {
+                let mut sum = 0;
+                for _ in 0..100 {
+                    sum += next(&mut stream).unwrap();
+                }
+                sum
+            });
+            until_waiting(waits.thread(), Reason::Future);
+            let sends = thread::spawn(move || (0..103).for_each(|n| send.send(n).unwrap()));
+            assert_eq!(waits.join().unwrap(), 99 * 50);
+            assert_eq!(other.recv(), Ok(100));
+            let mut stream = other.into_stream();
+            assert_eq!(
+                [(); 3].map(|()| next(&mut stream)),
+                [Some(101), Some(102), None]
+            );
+            assert_eq!((next(&mut stream), stream.is_terminated()), (None, true));
+            sends.join().unwrap();
+        }
+        // Two streams of one channel that both wait both hear of the end.
+        let (send, receive) = unbounded::<u32>();
+        let waits = [(); 2].map(|()| {
+            let mut stream = receive.clone().into_stream();
+            thread::spawn(move || next(&mut stream))
+        });
+        for waits in &waits {
+            until_waiting(waits.thread(), Reason::Future);
+        }
+        drop(send);
+        assert_eq!(join_all(waits), [None, None]);
+    });
 }
 
 /// What is ready is returned, and what an async block computes of it.

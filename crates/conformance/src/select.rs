@@ -752,7 +752,7 @@ impl Storm {
         let mut select = Select::new();
         let sends = [select.send(&a.0), select.send(&b.0)];
         let receives = select.recv(&c.1);
-        if n % 5 == 0 {
+        if n.is_multiple_of(5) {
             select.remove(receives);
             if let Ok(operation) = select.select_timeout(soon) {
                 let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(operation)));

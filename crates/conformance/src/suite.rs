@@ -46,6 +46,9 @@ macro_rules! suite {
                 a_neighbours_panic_leaves_room_for_mine,
             }
             future {
+                a_thread_is_awaited,
+                a_thread_that_is_awaited_no_more_goes_on,
+                messages_are_a_stream,
                 what_is_ready_is_returned,
                 a_future_is_waited_for,
                 plain_threads_take_part,
@@ -457,6 +460,7 @@ macro_rules! suite {
                 a_permit_is_a_point,
                 sending_is_a_point,
                 receiving_is_a_point,
+                select_is_a_point,
                 mpsc_is_a_point,
                 oneshot_is_a_point,
                 a_wait_group_is_a_point,
@@ -593,6 +597,7 @@ macro_rules! suite_across {
             a_socket_leaves_a_busy_worker,
             a_socket_is_shared_with_a_busy_worker,
             a_channel_serves_both,
+            a_select_serves_both,
             a_wake_up_outlives_its_waker,
         }
     };

@@ -49,6 +49,9 @@ ported! {
     thread_locals
     prime_sieve
     wait_group
+    fan_in
+    matching
+    timeouts
     echo_server
     panics
 }
