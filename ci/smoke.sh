@@ -17,6 +17,7 @@ yield         threads=20 yields=400
 ping_pong     rounds=200
 ring          threads=20 rounds=10
 mpmc          producers=3 consumers=2 capacity=2 messages=500
+select        messages=500 capacity=2
 mutex         threads=5 locks=500
 primes        limit=2000
 fib           n=12 cutoff=6

@@ -70,7 +70,12 @@ pub fn run(
     workers: usize,
 ) -> Result<Measurement, Failure> {
     match peer {
+        Peer::Std if workload == "select" => std::select(order),
         Peer::Std => shaped::run::<std::Std>(workload, order),
+        Peer::May if workload == "select" => Err(Failure::Unable(
+            "may has no select that loses no message: its `select!` runs the arms as coroutines"
+                .into(),
+        )),
         Peer::May => {
             may::configure(workers);
             shaped::run::<may::May>(workload, order)

@@ -11,6 +11,10 @@ use std::time::Duration;
 use super::shaped::StdShaped;
 use crate::failure::Failure;
 
+mod select;
+
+pub(super) use select::select;
+
 pub(super) struct Std;
 
 impl StdShaped for Std {

@@ -23,6 +23,7 @@ mod gate;
 mod mpmc;
 mod mutex;
 mod parked;
+mod select;
 mod server;
 mod sleepers;
 
@@ -58,6 +59,7 @@ async fn perform(workload: String, order: Order) -> Outcome {
         "ring" => ring(&order).await,
         "mpmc" => mpmc::mpmc(&order).await,
         "mutex" => mutex::mutex(&order).await,
+        "select" => select::select(&order).await,
         "primes" => primes(&order).await,
         "fib" => fib(&order).await,
         "blocking" => blocking(&order).await,

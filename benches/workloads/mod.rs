@@ -27,6 +27,7 @@ pub mod parked;
 pub mod ping_pong;
 pub mod primes;
 pub mod ring;
+pub mod select;
 pub mod sleepers;
 pub mod spawn_batch;
 pub mod spawn_join;
@@ -52,13 +53,14 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 14] = [
+pub static ALL: [&Workload; 15] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &yield_now::WORKLOAD,
     &ping_pong::WORKLOAD,
     &ring::WORKLOAD,
     &mpmc::WORKLOAD,
+    &select::WORKLOAD,
     &mutex::WORKLOAD,
     &primes::WORKLOAD,
     &fib::WORKLOAD,

@@ -14,6 +14,7 @@
 //	spawn.go    spawn_join, spawn_batch, primes, fib
 //	switch.go   yield, ping_pong, ring
 //	share.go    mpmc, mutex
+//	select.go   select
 //	wait.go     parked, sleepers, blocking
 //	server.go   echo, echo_compute
 package main
@@ -36,6 +37,7 @@ var workloads = map[string]func(order) (measurement, error){
 	"ring":         ring,
 	"mpmc":         mpmc,
 	"mutex":        mutex,
+	"select":       selectProdCons,
 	"primes":       primes,
 	"fib":          fib,
 	"echo":         echo,
