@@ -69,7 +69,6 @@ impl<T> Receiver<T> {
     }
 
     #[track_caller]
-    #[inline]
     fn recv_until(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
         match &self.source {
             Source::Channel(shared) => shared.recv(until),
@@ -98,7 +97,10 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         // Without a deadline the other error does not come.
-        self.recv_until(None).map_err(|_| RecvError)
+        match &self.source {
+            Source::Channel(shared) => shared.recv(None).map_err(|_| RecvError),
+            _ => self.recv_until(None).map_err(|_| RecvError),
+        }
     }
 
     /// Receives a message if there is one, or if a sender waits. Never waits, but for one case: a

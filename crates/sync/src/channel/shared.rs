@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use trefoil_runtime::{Outcome, Reason, Spin, SpinGuard, Wait, may_suspend};
+use trefoil_runtime::{Outcome, Reason, Spin, SpinGuard, Wait};
 
 use super::choice::Choice;
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
@@ -188,7 +188,7 @@ impl<T> Shared<T> {
 
     fn take_under_lock(&self) -> Result<T, TryRecvError> {
         let mut state = self.state.lock();
-        let taken = state.take(self.ring(), may_suspend());
+        let taken = state.take(self.ring());
         drop(state);
         match taken {
             Taking::Message(message, served) => {
@@ -223,21 +223,24 @@ impl<T> Shared<T> {
         loop {
             let mut state = self.state.lock();
             State::flag_for_receivers(self.ring());
-            let received = match state.take(self.ring(), may_suspend()) {
+            match state.take(self.ring()) {
                 Taking::Message(message, served) => {
                     drop(state);
                     served.fire();
-                    Some(Ok(message))
+                    return Ok(message);
                 }
+                Taking::Nothing => match self.recv_wait(state, until) {
+                    Ok(message) => return Ok(message),
+                    Err(Missed::Late) => return Err(RecvTimeoutError::Timeout),
+                    Err(Missed::Again) => {}
+                },
                 Taking::Select(select) => {
                     drop(state);
-                    meet(select).map(Ok)
+                    if let Some(message) = meet(select) {
+                        return Ok(message);
+                    }
                 }
-                Taking::Nothing => self.recv_wait(state, until),
-                Taking::Gone => Some(Err(RecvTimeoutError::Disconnected)),
-            };
-            if let Some(received) = received {
-                return received;
+                Taking::Gone => return Err(RecvTimeoutError::Disconnected),
             }
         }
     }
@@ -265,19 +268,18 @@ impl<T> Shared<T> {
         None
     }
 
-    /// `None`: it may have come to an end, or a select has met this thread and sent nothing.
     #[track_caller]
     #[inline(never)]
     fn recv_wait(
         &self,
         state: SpinGuard<'_, State<T>>,
         until: Option<Instant>,
-    ) -> Option<Result<T, RecvTimeoutError>> {
+    ) -> Result<T, Missed> {
         let wait = Wait::new(Reason::Receive).until(until).cancellable();
         match self.wait(state, [receivers, senders], Hand::Empty, wait) {
-            (_, Hand::Message(message)) => Some(Ok(message)),
-            (Outcome::Woken, _) => None,
-            (Outcome::TimedOut, _) => Some(Err(RecvTimeoutError::Timeout)),
+            (_, Hand::Message(message)) => Ok(message),
+            (Outcome::Woken, _) => Err(Missed::Again),
+            (Outcome::TimedOut, _) => Err(Missed::Late),
             (Outcome::Cancelled, _) => end::<T>(None),
         }
     }
@@ -300,9 +302,7 @@ impl<T> Shared<T> {
         // SAFETY: the node is new. It stays where it is until this function returns, which is
         // after `wait_in` has returned: then it has been taken out or fired.
         unsafe { own(&mut state).waiting.push_back(&node) };
-        let told = state.tell_of_partner(other);
-        drop(state);
-        told.fire();
+        self.unlock_waiting(state, other);
         // SAFETY: that is the queue into which it was put; a `Claimed` is fired by who has it.
         let outcome = unsafe {
             wait_in(
@@ -315,6 +315,17 @@ impl<T> Shared<T> {
         };
         // SAFETY: as above: nobody else knows the node any more.
         (outcome, unsafe { node.data().take() })
+    }
+
+    /// Gives the lock back. At a rendezvous, a thread that waits is what watchers of the other side wait for.
+    #[inline]
+    fn unlock_waiting(&self, mut state: SpinGuard<'_, State<T>>, other: SideOf<T>) {
+        if self.capacity != Some(0) {
+            return;
+        }
+        let watchers = mem::take(&mut other(&mut state).watchers);
+        drop(state);
+        Served::<T>::watchers(watchers).fire();
     }
 
     // ----- arms of selects
@@ -373,9 +384,7 @@ impl<T> Shared<T> {
         }
         // SAFETY: passed on; whoever takes it out wins the choice first, or lets it be.
         unsafe { state.senders.waiting.push_back(node) };
-        let told = state.tell_of_partner(receivers);
-        drop(state);
-        told.fire();
+        self.unlock_waiting(state, receivers);
         true
     }
 
@@ -392,9 +401,7 @@ impl<T> Shared<T> {
         }
         // SAFETY: passed on; whoever takes it out wins the choice first, or lets it be.
         unsafe { state.receivers.waiting.push_back(node) };
-        let told = state.tell_of_partner(senders);
-        drop(state);
-        told.fire();
+        self.unlock_waiting(state, senders);
         true
     }
 
@@ -422,12 +429,13 @@ impl<T> Shared<T> {
 
     /// Tells the waker when there may be something to receive. `false`: there is now.
     pub(super) fn watch_receivers(&self, waker: &Waker) -> bool {
+        // It was cloned and is dropped without the lock, for it may do anything then.
         let mut more = Some(waker.clone());
         let mut state = self.state.lock();
         State::flag_for_receivers(self.ring());
         let nothing = !state.can_recv(self.ring(), None);
         if nothing {
-            watch(&mut state.receivers, &mut more);
+            state.receivers.watchers.add(&mut more);
         }
         drop(state);
         nothing
@@ -440,7 +448,7 @@ impl<T> Shared<T> {
         State::flag_for_senders(self.ring());
         let nothing = !state.can_send(self.ring(), None);
         if nothing {
-            watch(&mut state.senders, &mut more);
+            state.senders.watchers.add(&mut more);
         }
         drop(state);
         nothing
@@ -456,13 +464,11 @@ impl<T> Shared<T> {
 
     fn unwatch(&self, side: SideOf<T>, waker: &Waker) {
         let mut state = self.state.lock();
-        let watchers = mem::take(&mut side(&mut state).watchers);
-        let (gone, left) = watchers.into_iter().partition(|one| one.will_wake(waker));
-        side(&mut state).watchers = left;
+        let removed = side(&mut state).watchers.remove(waker);
         state.lower_flags(self.ring());
         drop(state);
         // A waker may do anything when it is dropped.
-        drop::<Vec<Waker>>(gone);
+        drop(removed);
     }
 
     // ----- handles
@@ -552,6 +558,14 @@ impl<T> Shared<T> {
     }
 }
 
+/// Why a receiver that has waited got nothing.
+enum Missed {
+    /// The time is over.
+    Late,
+    /// The senders have gone, or a select has met this thread and sent nothing: the lock tells.
+    Again,
+}
+
 /// Finds a side of the channel.
 type SideOf<T> = fn(&mut State<T>) -> &mut Side<T>;
 
@@ -579,13 +593,6 @@ fn meet<T>(select: Claimed<T>) -> Option<T> {
         Hand::Message(message) => Some(message),
         Hand::Empty | Hand::Room | Hand::Met(_) => None,
     }
-}
-
-/// Takes the waker, unless it is there already. It was cloned and is dropped without the lock, for it
-/// may do anything then.
-fn watch<T>(side: &mut Side<T>, waker: &mut Option<Waker>) {
-    side.watchers
-        .extend(waker.take_if(|waker| !side.watchers.iter().any(|one| one.will_wake(waker))));
 }
 
 /// Ends a cancelled thread. Its message goes first: if its drop panicked while the thread

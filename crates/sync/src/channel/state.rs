@@ -28,6 +28,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 
+use trefoil_runtime::may_suspend;
+
 use super::choice::Choice;
 use super::error::TrySendError;
 use super::ring::{By, Refused, Ring};
@@ -40,15 +42,23 @@ pub(super) struct Side<T> {
     /// this number from wrapping.
     pub(super) handles: usize,
     pub(super) waiting: Waiting<T>,
-    pub(super) watchers: Vec<Waker>,
+    pub(super) watchers: Watchers,
 }
+
+/// Those who are to be told. There hardly ever are some.
+#[derive(Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "one word, which is moved on each operation under the lock"
+)]
+pub(super) struct Watchers(Option<Box<Vec<Waker>>>);
 
 impl<T> Side<T> {
     const fn new() -> Side<T> {
         Side {
             handles: 1,
             waiting: Queue::new(),
-            watchers: Vec::new(),
+            watchers: Watchers(None),
         }
     }
 
@@ -66,12 +76,43 @@ impl<T> Side<T> {
     }
 }
 
+impl Watchers {
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Takes this one in, unless it is there.
+    pub(super) fn add(&mut self, waker: &mut Option<Waker>) {
+        let wakers = self.0.get_or_insert_default();
+        let new = waker.take_if(|waker| !wakers.iter().any(|one| one.will_wake(waker)));
+        wakers.extend(new);
+    }
+
+    /// Takes this one out. It is to be dropped when the lock is free.
+    pub(super) fn remove(&mut self, waker: &Waker) -> Option<Waker> {
+        let wakers = self.0.as_mut()?;
+        let place = wakers.iter().position(|one| one.will_wake(waker))?;
+        let removed = wakers.swap_remove(place);
+        if wakers.is_empty() {
+            self.0 = None;
+        }
+        Some(removed)
+    }
+
+    #[inline]
+    fn tell(self) {
+        if let Some(wakers) = self.0 {
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
 /// Who is to go on when the lock is free.
 #[must_use]
 pub(super) struct Served<T> {
     first: Option<Claimed<T>>,
     second: Option<Claimed<T>>,
-    watchers: Vec<Waker>,
+    watchers: Watchers,
 }
 
 impl<T> Served<T> {
@@ -79,11 +120,11 @@ impl<T> Served<T> {
         Served {
             first,
             second: None,
-            watchers: Vec::new(),
+            watchers: Watchers(None),
         }
     }
 
-    pub(super) const fn watchers(watchers: Vec<Waker>) -> Served<T> {
+    pub(super) const fn watchers(watchers: Watchers) -> Served<T> {
         Served {
             first: None,
             second: None,
@@ -100,7 +141,7 @@ impl<T> Served<T> {
         if let Some(claimed) = self.second {
             claimed.fire();
         }
-        self.watchers.into_iter().for_each(Waker::wake);
+        self.watchers.tell();
     }
 }
 
@@ -252,22 +293,24 @@ impl<T> State<T> {
 
     // ----- receiving
 
-    /// Gives a message out. `may_wait`: it may have to wait for one that a select makes.
-    #[inline]
-    pub(super) fn take(&mut self, ring: Option<&Ring<T>>, may_wait: bool) -> Taking<T> {
+    /// Gives a message out. Inlined, so that what it returns need not be put together.
+    #[inline(always)]
+    pub(super) fn take(&mut self, ring: Option<&Ring<T>>) -> Taking<T> {
         let buffered = match ring {
             Some(ring) => ring.take(By::Holder).ok(),
             None => self.messages.pop_front(),
         };
-        if let Some(message) = buffered {
-            return Taking::Message(message, self.grant(ring));
+        match buffered {
+            Some(message) => Taking::Message(message, self.grant(ring)),
+            None if self.senders.waiting.is_empty() && !self.senders.has_gone() => Taking::Nothing,
+            None => self.take_from_sender(),
         }
-        self.take_from_sender(may_wait)
     }
 
     /// No message lies here.
-    fn take_from_sender(&mut self, may_wait: bool) -> Taking<T> {
-        let claimed = if self.capacity == 0 && may_wait {
+    fn take_from_sender(&mut self) -> Taking<T> {
+        // A select has to make its message, for which the thread may have to wait.
+        let claimed = if self.capacity == 0 && may_suspend() {
             Claimed::first(&mut self.senders.waiting)
         } else {
             Claimed::first_with_message(&mut self.senders.waiting)
@@ -341,17 +384,6 @@ impl<T> State<T> {
         {
             ring.lower_flags();
         }
-    }
-
-    /// Those who are to be told that a thread waits on the other side of a rendezvous.
-    pub(super) fn tell_of_partner(
-        &mut self,
-        other: fn(&mut State<T>) -> &mut Side<T>,
-    ) -> Served<T> {
-        if self.capacity > 0 {
-            return Served::new(None);
-        }
-        Served::watchers(mem::take(&mut other(self).watchers))
     }
 
     /// The messages that are left outside of a ring, when nobody will take them.
