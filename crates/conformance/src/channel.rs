@@ -1,13 +1,13 @@
 //! `channel`: bounded, unbounded and rendezvous, many to many, with crossbeam's semantics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use trefoil_runtime::{Reason, thread};
 use trefoil_sync::channel::{
     Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError,
-    TrySendError, bounded, unbounded,
+    TrySendError, bounded, select, unbounded,
 };
 
 use crate::Subject;
@@ -79,6 +79,43 @@ pub fn an_empty_channel_makes_receivers_wait<S: Subject>() {
         until_waiting(waits.thread(), Reason::Receive);
         send.send(1).unwrap();
         assert_eq!(waits.join().unwrap(), Ok(1));
+    });
+}
+
+/// Threads that always find their channel ready let others have their turn: one receives what another OS thread
+/// sends, one sends to itself and receives, one selects.
+pub fn a_ready_channel_lets_others_run<S: Subject>() {
+    run::<S, _>(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let goes_on = || {
+            let stop = Arc::clone(&stop);
+            move || !stop.load(Ordering::Relaxed)
+        };
+        let mut hogs = Vec::new();
+        for (send, receive) in [bounded(1), bounded(100), unbounded()] {
+            let goes_on = goes_on();
+            hogs.push(thread::spawn(move || {
+                while goes_on() {
+                    send.send(1).unwrap();
+                    receive.recv().unwrap();
+                }
+            }));
+        }
+        for (send, receive) in [bounded(1), unbounded()] {
+            let goes_on = goes_on();
+            hogs.push(thread::spawn(move || {
+                while goes_on() {
+                    select! { send(send, 1) -> sent => sent.unwrap() }
+                    select! { recv(receive) -> n => assert_eq!(n, Ok(1)) }
+                }
+            }));
+        }
+        // More than there are workers, and those who wait are behind them.
+        thread::sleep(TICK);
+        thread::spawn(move || stop.store(true, Ordering::Relaxed))
+            .join()
+            .unwrap();
+        join_all(hogs);
     });
 }
 

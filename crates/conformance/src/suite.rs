@@ -326,6 +326,7 @@ macro_rules! suite {
                 each_message_arrives_once,
                 a_full_channel_makes_senders_wait,
                 an_empty_channel_makes_receivers_wait,
+                a_ready_channel_lets_others_run,
                 a_rendezvous_is_one,
                 receivers_hear_that_the_senders_have_gone,
                 senders_hear_that_the_receivers_have_gone,

@@ -8,7 +8,7 @@
 //! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -137,6 +137,8 @@ pub(crate) struct Header {
     // The rest.
     pub(crate) locals: Locals,
     pub(crate) slice: Slice,
+    /// Operations that need not wait until others have their turn.
+    pub(crate) budget: Cell<u32>,
     pub(crate) id: ThreadId,
     pub(crate) traits: Traits,
     /// What interrupts the poll of a kernel thread that waits for a descriptor.
@@ -179,6 +181,7 @@ impl Header {
             listed: Listed::new(),
             locals: Locals::new(),
             slice: Slice::new(),
+            budget: Cell::new(0),
             alarm: Spin::new(None),
         }
     }

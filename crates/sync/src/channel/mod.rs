@@ -18,7 +18,7 @@
 //! until it goes.
 //!
 //! [`select!`] and [`Select`] wait for several channels at once. [`after`], [`at`] and [`tick`] are
-//! receivers to which time sends, [`never`] one to which nobody does.
+//! receivers to which time sends, [`never()`] one to which nobody does.
 //!
 //! ```text
 //!   sender ─┐  receiver ─┐  iter  select        what users hold; deadlines, cancellation

@@ -80,7 +80,10 @@ impl<T> Shared<T> {
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
         match self.put_quickly(message) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.spend_as_sender();
+                Ok(())
+            }
             Err(Refused::Flagged(message)) => self.send_slow(message, until),
             Err(Refused::Full(message)) if waits_are_dear() => {
                 match self.put_persistently(message) {
@@ -100,6 +103,7 @@ impl<T> Shared<T> {
             receiver.give(message);
             drop(state);
             receiver.fire();
+            self.spend_as_sender();
             return Ok(());
         }
         self.send_slower(state, message, until)
@@ -125,12 +129,22 @@ impl<T> Shared<T> {
             Ok(served) => {
                 drop(state);
                 served.fire();
+                self.spend_as_sender();
                 Ok(())
             }
             Err(TrySendError::Full(message)) => self.send_wait(state, message, until),
             Err(TrySendError::Disconnected(message)) => {
                 Err(SendTimeoutError::Disconnected(message))
             }
+        }
+    }
+
+    /// Sending to an unbounded channel never waits: nobody else runs in the middle of it, for programs do it
+    /// with a lock of `std` held.
+    #[inline]
+    fn spend_as_sender(&self) {
+        if self.capacity.is_some() {
+            spend();
         }
     }
 
@@ -207,7 +221,10 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn recv(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
         match self.take_quickly() {
-            Ok(message) => Ok(message),
+            Ok(message) => {
+                spend();
+                Ok(message)
+            }
             Err(Nothing::Flagged) => self.recv_slow(until),
             Err(Nothing::Empty) if waits_are_dear() => match self.take_persistently() {
                 Some(message) => Ok(message),
@@ -227,6 +244,7 @@ impl<T> Shared<T> {
                 Taking::Message(message, served) => {
                     drop(state);
                     served.fire();
+                    spend();
                     return Ok(message);
                 }
                 Taking::Nothing => match self.recv_wait(state, until) {
@@ -601,6 +619,13 @@ fn end<T>(message: Option<T>) -> ! {
     drop(message);
     raise()
 }
+
+/// What did not have to wait counts too: see there.
+#[cfg(not(trefoil_loom))]
+use trefoil_runtime::spend;
+
+#[cfg(trefoil_loom)]
+fn spend() {}
 
 #[cfg(not(trefoil_loom))]
 use trefoil_runtime::cancel::raise;

@@ -65,7 +65,11 @@ pub(super) fn choose<A: Armed>(arms: &mut [A], order: Order, limit: Limit) -> Op
     let chosen = attempt(arms);
     match limit {
         Limit::Until(until) if chosen.is_none() => wait(arms, order, until),
-        _ => chosen,
+        Limit::Until(_) => {
+            spend();
+            chosen
+        }
+        Limit::Now => chosen,
     }
 }
 
@@ -158,6 +162,13 @@ fn enlist<A: Armed>(arms: &[A], choice: &Choice) -> usize {
 fn withdraw<A: Armed>(arms: &[A]) {
     arms.iter().for_each(|armed| armed.arm().withdraw());
 }
+
+/// What did not have to wait counts too: see there.
+#[cfg(not(trefoil_loom))]
+use trefoil_runtime::spend;
+
+#[cfg(trefoil_loom)]
+fn spend() {}
 
 #[cfg(not(trefoil_loom))]
 use trefoil_runtime::cancel::raise;
