@@ -17,6 +17,18 @@ use crate::{current, unwinding};
 static ANY_RAISED: AtomicBool = AtomicBool::new(false);
 
 /// The payload with which a cancelled thread ends: what its `join` returns as an error.
+///
+/// ```
+/// use trefoil_runtime::cancel::Cancelled;
+/// use trefoil_runtime::thread;
+///
+/// let cancelled = std::thread::spawn(|| {
+///     thread::current().cancel();
+///     thread::park();
+/// });
+/// let payload = cancelled.join().unwrap_err();
+/// assert_eq!(payload.downcast_ref::<Cancelled>().unwrap().to_string(), "the thread was cancelled");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancelled;
@@ -32,6 +44,20 @@ impl std::error::Error for Cancelled {}
 /// Ends the current thread by unwinding, or what it does inside the limit that is over. A wait
 /// calls it after it returned [`Outcome::Cancelled`](crate::Outcome::Cancelled) and nothing
 /// refers to the waiter.
+///
+/// ```
+/// use trefoil_runtime::cancel::{self, Cancelled};
+/// use trefoil_runtime::{Outcome, Reason, Wait, Waiter, thread};
+///
+/// let waits = std::thread::spawn(|| {
+///     thread::current().cancel();
+///     let waiter = Waiter::new(); // nobody else knows it
+///     let outcome = waiter.wait(&Wait::new(Reason::Park).cancellable());
+///     assert_eq!(outcome, Outcome::Cancelled);
+///     cancel::raise();
+/// });
+/// assert!(waits.join().unwrap_err().is::<Cancelled>());
+/// ```
 pub fn raise() -> ! {
     ANY_RAISED.store(true, Ordering::Relaxed);
     if let Some(Verdict::Ended { number, again, .. }) = current::verdict() {
@@ -67,7 +93,14 @@ fn raise_limit(number: u64, again: bool) -> ! {
 pub struct Unwinding(bool);
 
 impl Unwinding {
-    /// What the current thread does now, when the lock is taken.
+    /// What the current thread does now, when the lock is taken. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Unwinding;
+    ///
+    /// let taken = Unwinding::now();
+    /// assert!(!taken.has_panicked_since());
+    /// ```
     #[must_use]
     #[inline]
     pub fn now() -> Unwinding {
@@ -80,7 +113,24 @@ impl Unwinding {
         Unwinding(!calm && unwinding::panicking())
     }
 
-    /// Whether the current thread has panicked since, when the lock is given back.
+    /// Whether the current thread has panicked since, when the lock is given back. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Unwinding;
+    ///
+    /// struct Guard(Unwinding);
+    /// impl Drop for Guard {
+    ///     fn drop(&mut self) {
+    ///         assert!(self.0.has_panicked_since());
+    ///     }
+    /// }
+    ///
+    /// let panics = std::thread::spawn(|| {
+    ///     let _guard = Guard(Unwinding::now());
+    ///     panic!("it is meant to");
+    /// });
+    /// assert!(panics.join().is_err());
+    /// ```
     #[must_use]
     #[inline]
     pub fn has_panicked_since(self) -> bool {

@@ -83,7 +83,12 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// A request to the calling thread, not made yet.
+    /// A request to the calling thread, not made yet. Does not wait.
+    ///
+    /// ```
+    /// let interrupt = trefoil_runtime::limit::Interrupt::new();
+    /// assert!(!interrupt.is_requested());
+    /// ```
     #[must_use]
     pub fn new() -> Arc<Interrupt> {
         Arc::new(Interrupt {
@@ -94,6 +99,19 @@ impl Interrupt {
 
     /// Makes the request, and wakes the thread to see it. Does not wait. Any thread may call
     /// it, also when nobody is inside any more.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_runtime::{limit, thread};
+    ///
+    /// let interrupt = limit::Interrupt::new();
+    /// let request = Arc::clone(&interrupt);
+    /// std::thread::spawn(move || request.interrupt());
+    /// let ended = limit::until(&interrupt, || loop {
+    ///     thread::park();
+    /// });
+    /// assert!(ended.is_none());
+    /// ```
     pub fn interrupt(&self) {
         // Release: pairs with `is_requested`. The wake-up comes after it.
         self.requested.store(true, Ordering::Release);
@@ -101,7 +119,13 @@ impl Interrupt {
         unsafe { self.thread.wake() };
     }
 
-    /// Whether the request was made.
+    /// Whether the request was made. Does not wait.
+    ///
+    /// ```
+    /// let interrupt = trefoil_runtime::limit::Interrupt::new();
+    /// interrupt.interrupt();
+    /// assert!(interrupt.is_requested());
+    /// ```
     #[must_use]
     pub fn is_requested(&self) -> bool {
         // Acquire: pairs with `interrupt`.
@@ -115,6 +139,15 @@ impl Interrupt {
 /// # Panics
 ///
 /// With `f`'s panic. If the interrupt was made by another thread.
+///
+/// ```
+/// use trefoil_runtime::{limit, thread};
+///
+/// let interrupt = limit::Interrupt::new();
+/// assert_eq!(limit::until(&interrupt, || 1 + 1), Some(2));
+/// interrupt.interrupt();
+/// assert_eq!(limit::until(&interrupt, thread::park), None);
+/// ```
 pub fn until<T>(interrupt: &Arc<Interrupt>, f: impl FnOnce() -> T) -> Option<T> {
     assert!(
         interrupt.thread.is_current(),

@@ -15,6 +15,18 @@ use crate::wait::{Outcome, Wait, Waiter};
 /// on by itself.
 ///
 /// It works from every thread: one of another runtime, and a plain `std::thread` too.
+///
+/// ```
+/// use trefoil_runtime::thread::{self, JoinHandle};
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let adder: JoinHandle<i32> = thread::spawn(|| 1 + 1);
+/// // Anybody may join it.
+/// let joins = std::thread::spawn(move || adder.join().unwrap());
+/// assert_eq!(joins.join().unwrap(), 2);
+/// # });
+/// ```
 pub struct JoinHandle<T> {
     thread: Thread,
     result: PhantomData<fn() -> T>,
@@ -37,19 +49,55 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// The thread itself: its name and id, and `unpark`.
+    /// The thread itself: its name and id, and `unpark`. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let waits = thread::spawn(thread::park);
+    /// waits.thread().unpark();
+    /// waits.join().unwrap();
+    /// # });
+    /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
         &self.thread
     }
 
-    /// Whether the thread has ended, so that `join` would return at once.
+    /// Whether the thread has ended, so that `join` would return at once. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let adder = thread::spawn(|| 1 + 1);
+    /// while !adder.is_finished() {
+    ///     thread::yield_now();
+    /// }
+    /// assert_eq!(adder.join().unwrap(), 2); // at once
+    /// # });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.header().join.is_done()
     }
 
-    /// Asks the thread to end; see [`Thread::cancel`]. `join` tells when it has.
+    /// Asks the thread to end; see [`Thread::cancel`]. `join` tells when it has. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Cancelled;
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let waits = thread::spawn(thread::park);
+    /// waits.cancel();
+    /// assert!(waits.join().unwrap_err().is::<Cancelled>());
+    /// # });
+    /// ```
     pub fn cancel(&self) {
         self.thread.cancel();
     }
@@ -91,6 +139,17 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// If a thread joins itself, which would wait for ever.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// assert_eq!(thread::spawn(|| 1 + 1).join().unwrap(), 2);
+    /// let panic = thread::spawn(|| panic!("no luck")).join().unwrap_err();
+    /// assert_eq!(panic.downcast_ref(), Some(&"no luck"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn join(self) -> Result<T> {
         self.join_by(Wait::new(Reason::Join).cancellable())
