@@ -128,9 +128,7 @@ impl<T> OnceLock<T> {
     /// Waits until there is a value, which another thread writes. Parks the thread until then. No
     /// cancellation point.
     ///
-    /// # Panics
-    ///
-    /// If an initialization panics.
+    /// If an initialization panics, the cell is empty as before, and it waits for the next one.
     ///
     /// ```
     /// let cell = trefoil_sync::OnceLock::new();
@@ -141,7 +139,8 @@ impl<T> OnceLock<T> {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> &T {
-        self.once.wait();
+        // An initialization that has panicked has left the cell empty, and another one may come.
+        self.once.wait_force();
         self.get().expect("it has just been initialized")
     }
 
