@@ -111,7 +111,7 @@ impl<T> JoinHandle<T> {
     ///
     /// ```
     /// use std::sync::mpsc;
-    /// use trefoil_runtime::thread::JoinHandle;
+    /// use trefoil_runtime::thread::{self, JoinHandle};
     ///
     /// /// Tells a channel of `std` that the thread has ended.
     /// fn end_of<T>(handle: &JoinHandle<T>) -> mpsc::Receiver<()> {
@@ -119,6 +119,13 @@ impl<T> JoinHandle<T> {
     ///     handle.on_finish(move || drop(sender.send(())));
     ///     receiver
     /// }
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let adder = thread::spawn(|| 1 + 1);
+    /// end_of(&adder).recv().unwrap();
+    /// assert!(adder.is_finished());
+    /// # });
     /// ```
     pub fn on_finish(&self, hook: impl FnOnce() + Send + 'static) {
         if let Err(hook) = self.thread.header().join.tell(Box::new(hook)) {

@@ -300,11 +300,16 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// ```
     /// use std::sync::mpsc;
-    /// use trefoil_runtime::thread::ScopedJoinHandle;
+    /// use trefoil_runtime::thread;
     ///
-    /// fn tell<T>(handle: &ScopedJoinHandle<'_, T>, sender: mpsc::Sender<()>) {
-    ///     handle.on_finish(move || drop(sender.send(())));
-    /// }
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// thread::scope(|scope| {
+    ///     let (sender, receiver) = mpsc::channel();
+    ///     scope.spawn(|| 1 + 1).on_finish(move || drop(sender.send("it has ended")));
+    ///     assert_eq!(receiver.recv(), Ok("it has ended"));
+    /// });
+    /// # });
     /// ```
     pub fn on_finish(&self, hook: impl FnOnce() + Send + 'static) {
         self.handle.on_finish(hook);
