@@ -499,6 +499,7 @@ macro_rules! suite {
                 a_thread_that_has_not_begun_is_dropped,
                 uncancellable_holds_it_off,
                 a_panic_ends_uncancellable,
+                a_request_beside_a_suspended_panic_is_seen,
                 no_lock_is_poisoned,
                 a_plain_thread_is_ended,
                 an_ended_thread_is_not_affected,
