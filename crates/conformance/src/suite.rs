@@ -529,6 +529,7 @@ macro_rules! suite {
                 what_is_held_is_released,
                 a_panic_goes_through,
                 who_catches_it_meets_it_again,
+                a_panic_after_a_call_that_caught_it_poisons,
                 it_is_not_raised_in_an_unwinding,
                 uncancellable_holds_it_off,
                 a_cancellation_goes_through,

@@ -168,6 +168,23 @@ pub fn who_catches_it_meets_it_again<S: Subject>() {
     });
 }
 
+/// A call that catches it and comes to its end is over: a panic afterwards poisons what is held.
+pub fn a_panic_after_a_call_that_caught_it_poisons<S: Subject>() {
+    run::<S, _>(|| {
+        let mutex = Mutex::new(());
+        let panics = panic::catch_unwind(AssertUnwindSafe(|| {
+            let _guard = mutex.lock().unwrap();
+            let result = timeout(Duration::ZERO, || {
+                assert!(panic::catch_unwind(thread::park).is_err());
+                5
+            });
+            assert_eq!(result, Ok(5));
+            panic!("it is meant to");
+        }));
+        assert!(panics.is_err() && mutex.is_poisoned());
+    });
+}
+
 /// It is not raised in a destructor that waits while the thread panics.
 pub fn it_is_not_raised_in_an_unwinding<S: Subject>() {
     struct Waits(Arc<AtomicBool>);

@@ -28,6 +28,7 @@ use std::time::Instant;
 
 use crate::current;
 use crate::thread::{Header, Thread};
+use crate::unwinding;
 
 /// The innermost limit of a thread; null: it has none.
 pub(crate) type Innermost = Cell<*const Limit>;
@@ -174,7 +175,13 @@ pub(crate) fn within<T>(kind: Kind, f: impl FnOnce() -> T) -> Option<T> {
         result
     };
     match result {
-        Ok(value) => Some(value),
+        Ok(value) => {
+            if unwinding::is_calm() {
+                // If anything was raised, `f` has caught it: a panic from here on is one.
+                current::set_raised(false);
+            }
+            Some(value)
+        }
         Err(payload) if is_raised_by(&*payload, number) => {
             // It goes on, and unwinds no more.
             current::set_raised(false);
