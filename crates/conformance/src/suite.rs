@@ -189,6 +189,7 @@ macro_rules! suite {
                 a_panic_waits_for_the_other,
                 a_cancelled_caller_waits_for_the_other,
                 it_works_where_no_thread_can_be_had,
+                what_ended_the_first_decides_about_poison,
                 nothing_borrowed_is_used_later,
             }
             checkpoint {

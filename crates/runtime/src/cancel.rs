@@ -8,6 +8,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::any::Any;
 
 use crate::limit::{self, Verdict};
 use crate::{current, unwinding};
@@ -68,6 +69,21 @@ pub fn raise() -> ! {
         current::yield_now();
     }
     std::panic::resume_unwind(Box::new(Cancelled))
+}
+
+/// Goes on with an unwinding that was caught. What ran in between may have unwound too: so it is said
+/// again whether this one is a panic, which poisons.
+pub(crate) fn resume(payload: Box<dyn Any + Send>) -> ! {
+    // In a destructor of an outer unwinding it is that one that is told of.
+    if unwinding::is_calm() {
+        let raised = payload.is::<Cancelled>() || limit::is_raised(&*payload);
+        current::set_raised(raised);
+        if raised {
+            // That of a thread that never began was raised by nobody.
+            ANY_RAISED.store(true, Ordering::Relaxed);
+        }
+    }
+    std::panic::resume_unwind(payload)
 }
 
 /// Ends what the current thread does inside a limit.

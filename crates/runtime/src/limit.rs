@@ -26,6 +26,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cancel;
 use crate::current;
 use crate::thread::{Header, Thread};
 use crate::unwinding;
@@ -187,7 +188,7 @@ pub(crate) fn within<T>(kind: Kind, f: impl FnOnce() -> T) -> Option<T> {
             current::set_raised(false);
             None
         }
-        Err(payload) => panic::resume_unwind(payload),
+        Err(payload) => cancel::resume(payload),
     }
 }
 
@@ -195,6 +196,11 @@ fn is_raised_by(payload: &(dyn Any + Send), number: u64) -> bool {
     payload
         .downcast_ref::<Raised>()
         .is_some_and(|raised| raised.0 == number)
+}
+
+/// Whether it is the payload of some limit.
+pub(crate) fn is_raised(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<Raised>()
 }
 
 /// The payload that unwinds to the limit of this number.

@@ -185,7 +185,7 @@ where
     });
     match result.expect("the runtime makes the call before it returns") {
         Ok(value) => value,
-        Err(payload) => panic::resume_unwind(payload),
+        Err(payload) => cancel::resume(payload),
     }
 }
 

@@ -12,6 +12,7 @@ use std::thread::Result;
 use super::Thread;
 use super::builder::Builder;
 use super::join::JoinHandle;
+use crate::cancel;
 use crate::current;
 use crate::no_suspend;
 use crate::reason::Reason;
@@ -126,7 +127,7 @@ where
     let result = panic::catch_unwind(AssertUnwindSafe(|| body(&scope)));
     let _ = current::wait_until(&wait, || scope.data.all_ended());
     match result {
-        Err(payload) => panic::resume_unwind(payload),
+        Err(payload) => cancel::resume(payload),
         Ok(_) if scope.data.panics.load(Ordering::Relaxed) != 0 => {
             panic!("a scoped thread panicked")
         }

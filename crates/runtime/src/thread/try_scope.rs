@@ -16,7 +16,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use super::{Builder, Scope, ScopedJoinHandle, Thread, ThreadId, scope};
-use crate::cancel::Cancelled;
+use crate::cancel::{self, Cancelled};
 use crate::current;
 use crate::limit::{self, Interrupt};
 use crate::spin::Spin;
@@ -192,7 +192,7 @@ where
     let failure = shared.state.lock().failure.take();
     match failure {
         Some(Failure::Error(error)) => Err(error),
-        Some(Failure::Panic(payload)) => panic::resume_unwind(payload),
+        Some(Failure::Panic(payload)) => cancel::resume(payload),
         None => Ok(value.expect("a body that brings no value is a failure")),
     }
 }
