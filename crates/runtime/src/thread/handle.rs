@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::ptr::NonNull;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::header::{Header, ThreadId};
 use crate::current;
@@ -240,6 +241,10 @@ impl fmt::Debug for Thread {
             .finish()
     }
 }
+
+// As `std`'s: nobody's code runs while what it names is changed.
+impl UnwindSafe for Thread {}
+impl RefUnwindSafe for Thread {}
 
 /// A thread that is known to be alive for another reason than a reference: the waiting
 /// thread of a waiter, the current thread.

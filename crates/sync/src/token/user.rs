@@ -4,6 +4,7 @@
 
 use core::convert::Infallible;
 use core::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -308,6 +309,10 @@ impl fmt::Debug for CancellationToken {
             .finish_non_exhaustive()
     }
 }
+
+// Nobody's code runs while its state is changed.
+impl UnwindSafe for CancellationToken {}
+impl RefUnwindSafe for CancellationToken {}
 
 /// Cancels its token when it is dropped, unless it is [disarmed](DropGuard::disarm).
 ///
