@@ -7,14 +7,15 @@
 use std::sync::Arc;
 
 use trefoil_net::{TcpListener, TcpStream};
-use trefoil_runtime::Reason;
-use trefoil_runtime::thread;
+use trefoil_runtime::{Reason, Thread, thread};
 use trefoil_sync::channel::{Receiver, Sender, bounded, never, select, unbounded};
-use trefoil_sync::{Barrier, Condvar, LazyLock, Mutex, WaitGroup, mpsc, oneshot};
+use trefoil_sync::{
+    Barrier, CancellationToken, Condvar, LazyLock, Mutex, WaitGroup, mpsc, oneshot,
+};
 
 use crate::Subject;
 use crate::subject::run;
-use crate::witness::{Spawns, Witness, join_all, until, until_waiting};
+use crate::witness::{Spawns, Witness, find, join_all, until, until_waiting};
 
 /// Runs both at the same time, each on an OS thread of its own.
 fn both<A: Subject, B: Subject, T: Send + 'static, U: Send + 'static>(
@@ -218,6 +219,65 @@ pub fn the_other_objects_cross<A: Subject, B: Subject>() {
         },
     );
     plain.join().unwrap();
+}
+
+/// One token is heard by threads of two runtimes and by plain ones, whoever cancels it.
+pub fn a_token_crosses<A: Subject, B: Subject>() {
+    type Tell = Sender<Thread>;
+    const LISTENERS: usize = 3;
+
+    /// Each listens in another way, and says who it is before.
+    fn listener(n: usize, token: &CancellationToken, tell: &Tell) -> impl FnOnce() + Send + use<> {
+        let (token, tell) = (token.clone(), tell.clone());
+        move || {
+            tell.send(thread::current()).unwrap();
+            match n {
+                0 => token.wait(),
+                1 => token.child_token().cancelled(),
+                _ => drop(token.run_until_cancelled(thread::park)),
+            }
+            assert!(token.is_cancelled());
+        }
+    }
+    fn listen(token: &CancellationToken, tell: &Tell) {
+        join_all(
+            (0..LISTENERS)
+                .map(|n| thread::spawn(listener(n, token, tell)))
+                .collect::<Vec<_>>(),
+        );
+    }
+
+    for by_a_plain_thread in [true, false] {
+        let token = CancellationToken::new();
+        let (tell, told) = bounded(3 * LISTENERS);
+        let mut plain: Vec<_> = (0..LISTENERS)
+            .map(|n| std::thread::spawn(listener(n, &token, &tell)))
+            .collect();
+        let cancel = token.clone();
+        let all_wait = move || {
+            for thread in told.iter().take(3 * LISTENERS) {
+                until(|| find(thread.id()).is_some_and(|info| info.waiting.is_some()));
+            }
+            cancel.cancel();
+        };
+        let (first, second) = ((token.clone(), tell.clone()), (token, tell));
+        let canceller = match by_a_plain_thread {
+            true => {
+                plain.push(std::thread::spawn(all_wait));
+                None
+            }
+            false => Some(all_wait),
+        };
+        both::<A, B, _, _>(
+            move || listen(&first.0, &first.1),
+            move || {
+                let canceller = canceller.map(thread::spawn);
+                listen(&second.0, &second.1);
+                join_all(canceller);
+            },
+        );
+        plain.into_iter().for_each(|thread| thread.join().unwrap());
+    }
 }
 
 /// A barrier waits for the threads of both.

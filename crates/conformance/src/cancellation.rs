@@ -14,7 +14,7 @@ use trefoil_runtime::future::block_on;
 use trefoil_runtime::thread::{self, is_cancelled, uncancellable};
 use trefoil_runtime::time::{Elapsed, interval_at, timeout};
 use trefoil_runtime::{Reason, Thread};
-use trefoil_sync::channel::{Select, bounded, select, unbounded};
+use trefoil_sync::channel::{Receiver, Select, Sender, bounded, select, unbounded};
 use trefoil_sync::{
     Barrier, CancellationToken, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup, mpsc, oneshot,
 };
@@ -655,6 +655,51 @@ pub fn a_panic_ends_uncancellable<S: Subject>() {
             thread::park();
         });
         assert!(thread.join().unwrap_err().is::<Cancelled>());
+    });
+}
+
+/// A request that comes while a neighbour waits in the middle of a panic is not lost: when that is over
+/// the thread is ended. So is what a token ends, and a wait that has begun before.
+pub fn a_request_beside_a_suspended_panic_is_seen<S: Subject>() {
+    struct WaitsInDrop(Sender<()>, Receiver<()>);
+    impl Drop for WaitsInDrop {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+            let _ = self.1.recv();
+        }
+    }
+    run::<S, _>(|| {
+        let token = CancellationToken::new();
+        let waiter = |by_token: bool| {
+            let token = token.clone();
+            let waiter = thread::spawn(move || match by_token {
+                true => assert_eq!(token.run_until_cancelled(thread::park), None),
+                false => thread::park(),
+            });
+            until_waiting(waiter.thread(), Reason::Park);
+            waiter
+        };
+        let early = [false, true].map(waiter);
+        let (there, arrived) = bounded(1);
+        let (go, gate) = bounded::<()>(1);
+        let panics = thread::spawn(move || {
+            let _waits = WaitsInDrop(there, gate);
+            panic!("it is meant to");
+        });
+        arrived.recv().unwrap();
+        let late = [false, true].map(waiter);
+        early[0].cancel();
+        late[0].cancel();
+        token.cancel();
+        for _ in 0..50 {
+            thread::yield_now();
+        }
+        go.send(()).unwrap();
+        assert!(panics.join().is_err());
+        for [cancelled, ended] in [early, late] {
+            assert!(cancelled.join().unwrap_err().is::<Cancelled>());
+            ended.join().unwrap();
+        }
     });
 }
 

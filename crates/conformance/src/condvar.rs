@@ -10,7 +10,7 @@ use trefoil_sync::{Condvar, Mutex};
 use crate::Subject;
 use crate::seed;
 use crate::subject::run;
-use crate::witness::{join_all, until_waiting, waits_for};
+use crate::witness::{join_all, until, until_waiting, waits_for};
 
 type Shared<T> = Arc<(Mutex<T>, Condvar)>;
 
@@ -232,6 +232,55 @@ pub fn a_condition_that_panics_poisons<S: Subject>() {
         assert!(waiter.join().is_err());
         assert!(shared.0.is_poisoned());
         shared.1.notify_all();
+    });
+}
+
+/// The same for one with a limit, and where the condition panics before anything was waited for.
+pub fn a_timed_condition_that_panics_poisons<S: Subject>() {
+    run::<S, _>(|| {
+        for early in [true, false] {
+            let shared = Arc::new((Mutex::new(u32::from(early)), Condvar::new()));
+            let other = Arc::clone(&shared);
+            let waiter = thread::spawn(move || {
+                let guard = other.0.lock().unwrap();
+                let hour = Duration::from_secs(3600);
+                drop(other.1.wait_timeout_while(guard, hour, |value| {
+                    assert!(*value == 0, "it is meant to");
+                    true
+                }));
+            });
+            if !early {
+                until_waiting(waiter.thread(), Reason::Condvar);
+                *shared.0.lock().unwrap() = 1;
+                shared.1.notify_one();
+            }
+            assert!(waiter.join().is_err());
+            assert!(shared.0.is_poisoned());
+            shared.1.notify_all();
+        }
+    });
+}
+
+/// A thousand threads wait, and are woken together.
+pub fn a_thousand_threads_are_woken<S: Subject>() {
+    const THREADS: usize = 1000;
+    run::<S, _>(|| {
+        let shared = Arc::new((Mutex::new((0, false)), Condvar::new()));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let mut guard = shared.0.lock().unwrap();
+                    guard.0 += 1;
+                    drop(shared.1.wait_while(guard, |(_, go)| !*go).unwrap());
+                })
+            })
+            .collect();
+        // Who has counted itself waits, once the lock is free.
+        until(|| shared.0.lock().unwrap().0 == THREADS);
+        shared.0.lock().unwrap().1 = true;
+        shared.1.notify_all();
+        join_all(threads);
     });
 }
 

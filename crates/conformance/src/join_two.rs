@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
 
 use trefoil_runtime::{Reason, thread};
+use trefoil_sync::Mutex;
 use trefoil_sync::channel::bounded;
 
 use crate::Subject;
@@ -156,6 +157,34 @@ pub fn it_works_where_no_thread_can_be_had<S: Subject>() {
         thread::no_suspend(both_run_here);
     });
     both_run_here();
+}
+
+/// Where `b` runs here after `a`, it is not mistaken for `a`: the cancellation of `a` poisons no lock that
+/// the caller holds, whatever `b` locks; and the panic of `a` does, whatever `b` catches.
+pub fn what_ended_the_first_decides_about_poison<S: Subject>() {
+    fn ended<A: FnOnce() + Send, B: FnOnce() + Send>(a: A, b: B) -> bool {
+        let held = Mutex::new(());
+        std::thread::scope(|scope| {
+            let plain = scope.spawn(|| {
+                let _held = held.lock().unwrap();
+                thread::join(a, b);
+            });
+            assert!(plain.join().is_err());
+        });
+        held.is_poisoned()
+    }
+    fn be_cancelled() {
+        thread::current().cancel();
+        thread::park();
+    }
+    run::<S, _>(|| {
+        thread::blocking(|| {
+            let other = Mutex::new(());
+            assert!(!ended(be_cancelled, || drop(other.lock().unwrap())));
+            let catches = || assert!(panic::catch_unwind(be_cancelled).is_err());
+            assert!(ended(|| panic!("it is meant to"), catches));
+        });
+    });
 }
 
 /// What `b` leaves in its thread's destructors is over as well: nothing borrowed is used later.

@@ -432,6 +432,35 @@ pub fn an_initializer_may_do_anything<S: Subject>() {
     });
 }
 
+/// A panic of what is called with the value comes out, and the value stays, as it was left.
+pub fn a_panic_inside_leaves_the_value<S: Subject>() {
+    thread_local! {
+        static LIST: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+        static MADE: Cell<u32> = const { Cell::new(0) };
+    }
+    run::<S, _>(|| {
+        let said = refusal(|| {
+            LIST.with_borrow_mut(|list| {
+                list.push(1);
+                thread::yield_now();
+                panic!("what was called panics here");
+            })
+        });
+        assert_eq!(said, "what was called panics here");
+        // It is not borrowed any more.
+        LIST.with_borrow_mut(|list| list.push(2));
+        refusal(|| LIST.with_borrow(|_| panic!("what was called panics here")));
+        refusal(|| {
+            let called = MADE.try_with(|made| {
+                made.set(3);
+                panic!("what was called panics here");
+            });
+            called.unwrap()
+        });
+        assert_eq!((LIST.take(), MADE.get()), (vec![1, 2], 3));
+    });
+}
+
 /// A thread may lend its value to the threads of a scope.
 pub fn a_value_may_be_lent<S: Subject>() {
     thread_local!(static SUM: AtomicU32 = const { AtomicU32::new(0) });

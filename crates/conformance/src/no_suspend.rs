@@ -1,21 +1,33 @@
 //! `thread::no_suspend`: what would let another thread run is a panic that names the place.
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::io::{Read as _, Write as _};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Mutex as StdMutex};
+use std::sync::{Arc, Mutex as StdMutex, TryLockError};
 use std::time::{Duration, Instant};
 
-use trefoil_net::TcpListener;
-use trefoil_runtime::{Reason, thread};
+use trefoil_net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use trefoil_runtime::future::block_on;
+use trefoil_runtime::thread::Builder;
+use trefoil_runtime::time::{interval_at, timeout};
+use trefoil_runtime::{Model, Reason, thread};
 use trefoil_sync::channel::{Sender, bounded, unbounded};
-use trefoil_sync::{Barrier, Condvar, Mutex, Once, RwLock, Semaphore};
+use trefoil_sync::{
+    Barrier, CancellationToken, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock,
+    Semaphore, WaitGroup, mpsc, oneshot,
+};
 
 use crate::Subject;
 use crate::child::end_of;
 use crate::subject::{patient, run};
-use crate::witness::{Witness, refusal, until, until_waiting};
+use crate::witness::{Witness, join_all, refusal, until, until_waiting};
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+fn in_an_hour() -> Instant {
+    Instant::now() + HOUR
+}
 
 /// The sentence with which a call inside is refused: it names both places.
 #[track_caller]
@@ -61,6 +73,157 @@ pub fn every_wait_is_refused<S: Subject>() {
     });
 }
 
+/// So is what waits for time, a future or threads of its own; and what is refused in a limit that is
+/// set inside ends the whole region.
+pub fn every_wait_of_a_thread_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let mut ticks = interval_at(in_an_hour(), HOUR);
+        refused(|| ticks.tick());
+        let said = refused(|| block_on(pending::<()>()));
+        assert!(said.contains("a future to be ready"), "{said}");
+        refused(|| thread::try_scope(|_| Ok::<(), ()>(())));
+        refused(|| timeout(Duration::ZERO, || thread::park()));
+        refused(|| thread::uncancellable(|| thread::park()));
+        let token = CancellationToken::new();
+        refused(|| token.run_until_cancelled(|| thread::park()));
+        token.cancel();
+        assert!(token.is_cancelled());
+        // Both closures run here, one after the other.
+        assert_eq!(thread::no_suspend(|| thread::join(|| 1, || 2)), (1, 2));
+    });
+}
+
+/// So is every wait of a lock or a condition, also one with a limit; nothing of it is left behind.
+pub fn every_wait_for_a_lock_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let mutex = Mutex::new(0);
+        let held = mutex.lock().unwrap();
+        refused(|| drop(mutex.try_lock_for(HOUR)));
+        let said = refused(|| drop(mutex.try_lock_until(in_an_hour())));
+        assert!(said.contains("a mutex"), "{said}");
+        drop(held);
+        assert!(mutex.try_lock().is_ok());
+
+        let lock = RwLock::new(0);
+        let reading = lock.read().unwrap();
+        refused(|| drop(lock.try_write_for(HOUR)));
+        refused(|| drop(lock.try_write_until(in_an_hour())));
+        // No writer is next.
+        assert!(lock.try_read().is_ok());
+        drop(reading);
+        let writing = lock.write().unwrap();
+        refused(|| drop(lock.try_read_for(HOUR)));
+        let said = refused(|| drop(lock.try_read_until(in_an_hour())));
+        assert!(said.contains("a read lock"), "{said}");
+        drop(writing);
+        assert!(lock.try_write().is_ok());
+
+        refused_with_a_guard(|condvar, guard| drop(condvar.wait(guard)));
+        refused_with_a_guard(|condvar, guard| drop(condvar.wait_while(guard, |()| true)));
+        refused_with_a_guard(|condvar, guard| drop(condvar.wait_timeout(guard, HOUR)));
+        refused_with_a_guard(|condvar, guard| {
+            drop(condvar.wait_timeout_while(guard, HOUR, |()| true));
+        });
+        refused_with_a_guard(|condvar, guard| drop(condvar.wait_until(guard, in_an_hour())));
+    });
+}
+
+/// The mutex of a condition is given back, and poisoned as by any panic.
+#[track_caller]
+fn refused_with_a_guard(wait: fn(&Condvar, MutexGuard<'_, ()>)) {
+    let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+    let guard = mutex.lock().unwrap();
+    let said = refused(|| wait(&condvar, guard));
+    assert!(said.contains("a condition variable"), "{said}");
+    assert!(matches!(mutex.try_lock(), Err(TryLockError::Poisoned(_))));
+    condvar.notify_all();
+}
+
+/// So is every wait for a permit or for others; who is refused counts no more.
+pub fn every_wait_for_others_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        refused(|| semaphore.acquire_many(2).forget());
+        refused(|| semaphore.acquire_many_timeout(2, HOUR).is_some());
+        refused(|| Arc::clone(&semaphore).acquire_many_owned(2).forget());
+        let permit = semaphore.acquire();
+        refused(|| semaphore.acquire_timeout(HOUR).is_some());
+        refused(|| semaphore.acquire_deadline(in_an_hour()).is_some());
+        refused(|| Arc::clone(&semaphore).acquire_owned().forget());
+        drop(permit);
+        assert_eq!(semaphore.available_permits(), 1);
+        assert!(semaphore.try_acquire().is_some());
+
+        // Always, so that it does not depend on who comes last.
+        refused(|| Barrier::new(1).wait());
+
+        let group = WaitGroup::new();
+        let member = group.clone();
+        refused(|| member.wait());
+        let member = group.clone();
+        refused(|| member.wait_timeout(HOUR).is_ok());
+        // Only we are left.
+        group.wait();
+
+        let token = CancellationToken::new();
+        refused(|| token.wait());
+        refused(|| token.cancelled());
+        refused(|| token.wait_timeout(HOUR));
+        refused(|| token.wait_deadline(in_an_hour()));
+        refused(|| token.done().recv());
+        token.cancel();
+        thread::no_suspend(|| token.wait());
+    });
+}
+
+/// So is every wait at an end of a channel of `mpsc` and `oneshot`.
+pub fn every_wait_at_a_channel_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = mpsc::sync_channel(1);
+        refused(|| receive.recv());
+        refused(|| receive.recv_timeout(HOUR));
+        refused(|| receive.iter().next());
+        send.send(1).unwrap();
+        refused(|| send.send(2));
+        assert_eq!(receive.try_iter().collect::<Vec<_>>(), [1]);
+        refused(|| receive.into_iter().next());
+        assert!(send.send(3).is_err());
+        let (meet, _other) = mpsc::sync_channel(0);
+        refused(|| meet.send(1));
+
+        let (send, receive) = oneshot::channel();
+        refused(|| send.closed());
+        refused(|| receive.recv_timeout(HOUR));
+        refused(|| receive.recv_deadline(in_an_hour()));
+        send.send(4).unwrap();
+        assert_eq!(thread::no_suspend(|| receive.recv()), Ok(4));
+        let (send, receive) = oneshot::channel::<u32>();
+        refused(|| receive.recv());
+        assert!(send.is_closed());
+    });
+}
+
+/// So is every wait for a socket, and looking up a name.
+pub fn every_wait_for_a_socket_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        refused(|| listener.incoming().next());
+        let mut client = TcpStream::connect(address).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        refused(|| server.read(&mut [0; 8]));
+        refused(|| server.peek(&mut [0; 8]));
+        refused(|| server.read_exact(&mut [0; 8]));
+        let said = refused(|| while client.write(&[1; 1 << 16]).is_ok() {});
+        assert!(said.contains("room to write"), "{said}");
+        drop(client);
+        let mut all = Vec::new();
+        server.read_to_end(&mut all).unwrap();
+        assert!(!all.is_empty() && all.iter().all(|byte| *byte == 1));
+        refused(|| ("localhost", 1).to_socket_addrs().is_ok());
+    });
+}
+
 /// `run` is refused, before anything was run.
 fn patient_run_is_refused<S: Subject>() -> String {
     let runtime = patient::<S>();
@@ -85,6 +248,9 @@ pub fn a_wait_for_another_thread_is_refused<S: Subject>() {
         refused(|| drop(shared.1.read()));
         refused(|| drop(shared.1.write()));
         refused(|| shared.2.call_once(|| ()));
+        refused(|| shared.2.call_once_force(|_| ()));
+        refused(|| shared.2.wait());
+        refused(|| shared.2.wait_force());
         let mut thread = Some(thread);
         refused(|| thread.take().unwrap().join());
         // Nothing of those who were refused is left in a queue.
@@ -93,6 +259,59 @@ pub fn a_wait_for_another_thread_is_refused<S: Subject>() {
         *shared.0.lock().unwrap() += 1;
         *shared.1.write().unwrap() += 1;
         drop(shared.1.read().unwrap());
+    });
+}
+
+/// So are waits for a value that another thread makes.
+pub fn a_wait_for_a_value_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let (go, gate) = bounded::<()>(0);
+        let second = gate.clone();
+        let lazy = LazyLock::new(move || second.recv().is_err());
+        let shared = Arc::new((OnceLock::new(), lazy));
+        let (theirs, others) = (Arc::clone(&shared), Arc::clone(&shared));
+        let threads = [
+            thread::spawn(move || *theirs.0.get_or_init(|| gate.recv().is_err())),
+            thread::spawn(move || *others.1),
+        ];
+        for thread in &threads {
+            until_waiting(thread.thread(), Reason::Receive);
+        }
+        refused(|| *shared.0.get_or_init(|| true));
+        refused(|| shared.0.set(true));
+        refused(|| *shared.0.wait());
+        refused(|| *LazyLock::force(&shared.1));
+        let said = refused(|| *shared.1);
+        assert!(said.contains("a one-time initialization"), "{said}");
+        drop(go);
+        assert_eq!(join_all(threads), [true; 2]);
+        assert!(thread::no_suspend(|| *shared.0.wait() && *shared.1));
+    });
+}
+
+/// So are joins of every kind of thread.
+pub fn every_join_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let (go, gate) = bounded::<()>(0);
+        thread::scope(|scope| {
+            let child = scope.spawn(|| gate.recv());
+            refused(|| child.join());
+            let tried = thread::try_scope(|scope| {
+                let child = scope.spawn(|| gate.recv().map_err(|_| "the others have gone"));
+                refused(|| child.join());
+                drop(go);
+                Ok(())
+            });
+            assert_eq!(tried, Err("the others have gone"));
+        });
+        let (go, gate) = bounded::<()>(0);
+        // There is none on the kernel model.
+        let local = Builder::new().spawn_local(move || gate.recv().is_err());
+        assert_eq!(local.is_err(), S::MODEL == Model::Kernel);
+        if let Ok(child) = local {
+            refused(|| child.join());
+        }
+        drop(go);
     });
 }
 

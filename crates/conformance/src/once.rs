@@ -4,13 +4,14 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use trefoil_runtime::thread::JoinHandle;
 use trefoil_runtime::{Reason, thread};
 use trefoil_sync::channel::bounded;
 use trefoil_sync::{Once, OnceLock};
 
 use crate::Subject;
 use crate::subject::run;
-use crate::witness::{join_all, until_waiting};
+use crate::witness::{join_all, text, until, until_waiting, waits_for};
 
 /// Of many threads one initializes, which may wait in doing so; the others wait for it and
 /// see what it did.
@@ -112,6 +113,54 @@ pub fn a_cancelled_initialization_is_taken_over<S: Subject>() {
     assert_eq!(cell.get(), Some(&2));
 }
 
+/// Of a thousand threads one makes the value, after some whose closure panicked; the others wait for it.
+pub fn one_of_a_thousand_initializes<S: Subject>() {
+    const THREADS: usize = 1000;
+    const PANICS: usize = 3;
+    run::<S, _>(|| {
+        let shared = Arc::new((OnceLock::new(), Once::new(), AtomicUsize::new(0)));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let (cell, once, tries) = &*shared;
+                    let value = *cell.get_or_init(|| {
+                        thread::yield_now();
+                        let tries = tries.fetch_add(1, Ordering::SeqCst);
+                        assert!(tries >= PANICS, "it is meant to");
+                        tries
+                    });
+                    once.call_once(|| thread::yield_now());
+                    assert!(once.is_completed());
+                    value
+                })
+            })
+            .collect();
+        let values: Vec<_> = threads.into_iter().flat_map(JoinHandle::join).collect();
+        assert_eq!(values, [PANICS; THREADS - PANICS]);
+        assert_eq!(shared.2.load(Ordering::SeqCst), PANICS + 1);
+    });
+}
+
+/// A forced initialization may panic too: the next one that forces it is told, and makes it.
+pub fn a_forced_panic_poisons_again<S: Subject>() {
+    run::<S, _>(|| {
+        let once = Once::new();
+        for poisoned in [false, true] {
+            let forced = AssertUnwindSafe(|| {
+                once.call_once_force(|state| {
+                    assert_eq!(state.is_poisoned(), poisoned);
+                    panic!("it is meant to");
+                });
+            });
+            let payload = panic::catch_unwind(forced).unwrap_err();
+            assert_eq!(text(&*payload).unwrap(), "it is meant to");
+        }
+        once.call_once_force(|state| assert!(state.is_poisoned()));
+        once.call_once_force(|_| unreachable!("it is complete"));
+    });
+}
+
 /// `wait` returns when another one has initialized; `wait_force` also after a panic.
 pub fn waiting_for_a_once<S: Subject>() {
     run::<S, _>(|| {
@@ -133,5 +182,25 @@ pub fn waiting_for_a_once<S: Subject>() {
         shared.call_once_force(|state| assert!(state.is_poisoned()));
         forced.join().unwrap();
         shared.wait();
+    });
+}
+
+/// Who waits for the value of a `OnceLock` waits on when an initialization panics, as with `std`: the
+/// next one makes it.
+pub fn a_wait_for_a_value_outlasts_a_panic<S: Subject>() {
+    run::<S, _>(|| {
+        let cell = Arc::new(OnceLock::new());
+        let wait = || {
+            let shared = Arc::clone(&cell);
+            let waiter = thread::spawn(move || *shared.wait());
+            until(|| waits_for(waiter.thread().id(), Reason::Once) || waiter.is_finished());
+            waiter
+        };
+        let early = wait();
+        let poison = AssertUnwindSafe(|| *cell.get_or_init(|| panic!("it is meant to")));
+        assert!(panic::catch_unwind(poison).is_err());
+        let late = wait();
+        cell.set(7).unwrap();
+        assert_eq!([early.join().unwrap(), late.join().unwrap()], [7, 7]);
     });
 }

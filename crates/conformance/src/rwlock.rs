@@ -1,9 +1,11 @@
 //! `sync::RwLock`: many readers or one writer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use trefoil_runtime::cancel::Cancelled;
+use trefoil_runtime::thread::JoinHandle;
 use trefoil_runtime::{Reason, thread};
 use trefoil_sync::channel::bounded;
 use trefoil_sync::{Barrier, RwLock, RwLockWriteGuard};
@@ -258,4 +260,123 @@ pub fn no_timeout_loses_the_lock<S: Subject>() {
         written
     });
     assert!(written > 0);
+}
+
+/// Who is cancelled while it has the lock gives it back: readers and writers that waited are let in.
+pub fn a_cancelled_holder_lets_the_others_in<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new(1));
+        let holds = |write: bool| {
+            let lock = Arc::clone(&lock);
+            let holder = thread::spawn(move || {
+                let _guards = match write {
+                    true => (Some(lock.write().unwrap()), None),
+                    false => (None, Some(lock.read().unwrap())),
+                };
+                thread::park();
+            });
+            until_waiting(holder.thread(), Reason::Park);
+            holder
+        };
+        let writing = holds(true);
+        let readers = [(); 2].map(|()| reader_of(&lock));
+        writing.cancel();
+        assert!(writing.join().unwrap_err().is::<Cancelled>());
+        assert_eq!(readers.map(|reader| reader.join().unwrap()), [1; 2]);
+
+        let reading = holds(false);
+        let writer = adder_to(&lock);
+        reading.cancel();
+        assert!(reading.join().unwrap_err().is::<Cancelled>());
+        writer.join().unwrap();
+        assert_eq!(*lock.try_read().unwrap(), 2);
+    });
+}
+
+/// Who is cancelled while it waits keeps its turn, for that is no cancellation point, and holds up
+/// nobody behind it: when it ends, with the lock, the others are let in.
+pub fn a_cancelled_waiter_holds_up_nobody<S: Subject>() {
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new(1));
+        let waits = |reason: Reason| {
+            let lock = Arc::clone(&lock);
+            let waiter = thread::spawn(move || {
+                let _guards = match reason {
+                    Reason::RwLockWrite => {
+                        let mut guard = lock.write().unwrap();
+                        *guard *= 10;
+                        (Some(guard), None)
+                    }
+                    _ => (None, Some(lock.read().unwrap())),
+                };
+                thread::park();
+            });
+            until_waiting(waiter.thread(), reason);
+            waiter
+        };
+        // A writer, and readers behind it.
+        let reading = lock.read().unwrap();
+        let writer = waits(Reason::RwLockWrite);
+        let readers = [(); 2].map(|()| reader_of(&lock));
+        writer.cancel();
+        drop(reading);
+        assert!(writer.join().unwrap_err().is::<Cancelled>());
+        assert_eq!(readers.map(|reader| reader.join().unwrap()), [10; 2]);
+        // A reader, and a writer behind it.
+        let writing = lock.write().unwrap();
+        let reader = waits(Reason::RwLockRead);
+        let writer = adder_to(&lock);
+        reader.cancel();
+        drop(writing);
+        assert!(reader.join().unwrap_err().is::<Cancelled>());
+        writer.join().unwrap();
+        assert_eq!(*lock.try_write().unwrap(), 11);
+    });
+}
+
+/// A thread that waits to read the lock, by now.
+fn reader_of(lock: &Arc<RwLock<u64>>) -> JoinHandle<u64> {
+    let lock = Arc::clone(lock);
+    let reader = thread::spawn(move || *lock.read().unwrap());
+    until_waiting(reader.thread(), Reason::RwLockRead);
+    reader
+}
+
+/// A thread that waits to add one, by now.
+fn adder_to(lock: &Arc<RwLock<u64>>) -> JoinHandle<()> {
+    let lock = Arc::clone(lock);
+    let adder = thread::spawn(move || *lock.write().unwrap() += 1);
+    until_waiting(adder.thread(), Reason::RwLockWrite);
+    adder
+}
+
+/// A thousand threads read and write, and some of them panic while they write.
+pub fn a_thousand_threads_read_and_write<S: Subject>() {
+    const THREADS: u64 = 1000;
+    run::<S, _>(|| {
+        let lock = Arc::new(RwLock::new((0, 0)));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|n| {
+                let lock = Arc::clone(&lock);
+                thread::spawn(move || {
+                    if n % 10 == 0 {
+                        let mut pair = lock.write().unwrap_or_else(PoisonError::into_inner);
+                        pair.0 += 1;
+                        thread::yield_now();
+                        pair.1 += 1;
+                        assert!(n % 100 != 0, "it is meant to");
+                    } else {
+                        let pair = lock.read().unwrap_or_else(PoisonError::into_inner);
+                        thread::yield_now();
+                        assert_eq!(pair.0, pair.1);
+                    }
+                })
+            })
+            .collect();
+        let ended = threads.into_iter().map(JoinHandle::join);
+        assert_eq!(ended.filter(Result::is_err).count() as u64, THREADS / 100);
+        assert!(lock.is_poisoned());
+        let pair = *lock.read().unwrap_err().into_inner();
+        assert_eq!(pair, (THREADS / 10, THREADS / 10));
+    });
 }

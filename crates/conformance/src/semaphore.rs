@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use trefoil_runtime::thread::JoinHandle;
 use trefoil_runtime::{Reason, thread};
 use trefoil_sync::{Barrier, Semaphore};
 
@@ -165,4 +166,56 @@ pub fn no_timeout_loses_a_permit<S: Subject>() {
         join_all(threads);
         assert_eq!(semaphore.available_permits(), 4);
     });
+}
+
+/// A thousand threads share a few permits, and some of them panic with theirs: all are given back.
+pub fn a_thousand_threads_share_the_permits<S: Subject>() {
+    const THREADS: usize = 1000;
+    const PERMITS: usize = 7;
+    run::<S, _>(|| {
+        let shared = Arc::new((Semaphore::new(PERMITS), AtomicUsize::new(0)));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|n| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let (semaphore, inside) = &*shared;
+                    let permit = semaphore.acquire_many(1 + n % PERMITS);
+                    let count = permit.num_permits();
+                    assert!(inside.fetch_add(count, Ordering::SeqCst) + count <= PERMITS);
+                    thread::yield_now();
+                    inside.fetch_sub(count, Ordering::SeqCst);
+                    assert!(n % 100 != 0, "it is meant to");
+                })
+            })
+            .collect();
+        let ended = threads.into_iter().map(JoinHandle::join);
+        assert_eq!(ended.filter(Result::is_err).count(), THREADS / 100);
+        assert_eq!(shared.0.available_permits(), PERMITS);
+    });
+}
+
+/// A thousand threads wait for each other, again and again.
+pub fn a_thousand_threads_meet<S: Subject>() {
+    const THREADS: usize = 1000;
+    const ROUNDS: usize = 3;
+    let leaders: usize = run::<S, _>(|| {
+        let shared = Arc::new((Barrier::new(THREADS), AtomicUsize::new(0)));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let rounds = 1..=ROUNDS;
+                    let led = rounds.filter(|round| {
+                        shared.1.fetch_add(1, Ordering::SeqCst);
+                        let leads = shared.0.wait().is_leader();
+                        assert!(shared.1.load(Ordering::SeqCst) >= round * THREADS);
+                        leads
+                    });
+                    led.count()
+                })
+            })
+            .collect();
+        join_all(threads).into_iter().sum()
+    });
+    assert_eq!(leaders, ROUNDS);
 }

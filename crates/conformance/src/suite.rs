@@ -178,6 +178,7 @@ macro_rules! suite {
                 a_detached_result_may_use_them,
                 a_result_that_is_left_late_may_use_them,
                 an_initializer_may_do_anything,
+                a_panic_inside_leaves_the_value,
                 a_value_may_be_lent,
                 a_plain_thread_has_some,
             }
@@ -188,6 +189,7 @@ macro_rules! suite {
                 a_panic_waits_for_the_other,
                 a_cancelled_caller_waits_for_the_other,
                 it_works_where_no_thread_can_be_had,
+                what_ended_the_first_decides_about_poison,
                 nothing_borrowed_is_used_later,
             }
             checkpoint {
@@ -199,7 +201,14 @@ macro_rules! suite {
             }
             no_suspend {
                 every_wait_is_refused,
+                every_wait_of_a_thread_is_refused,
+                every_wait_for_a_lock_is_refused,
+                every_wait_for_others_is_refused,
+                every_wait_at_a_channel_is_refused,
+                every_wait_for_a_socket_is_refused,
                 a_wait_for_another_thread_is_refused,
+                a_wait_for_a_value_is_refused,
+                every_join_is_refused,
                 what_need_not_wait_goes_on,
                 a_checkpoint_lets_nobody_run,
                 a_region_ends_with_its_closure,
@@ -252,6 +261,8 @@ macro_rules! suite {
                 a_waiter_gets_a_poisoned_lock_back,
                 a_wait_ends_at_its_time,
                 a_condition_that_panics_poisons,
+                a_timed_condition_that_panics_poisons,
+                a_thousand_threads_are_woken,
                 no_timeout_loses_a_notification,
             }
             rwlock {
@@ -265,6 +276,9 @@ macro_rules! suite {
                 attempts_time_out,
                 a_writer_that_gives_up_lets_readers_in,
                 no_timeout_loses_the_lock,
+                a_cancelled_holder_lets_the_others_in,
+                a_cancelled_waiter_holds_up_nobody,
+                a_thousand_threads_read_and_write,
             }
             semaphore {
                 no_more_than_the_permits,
@@ -275,6 +289,8 @@ macro_rules! suite {
                 an_owned_permit_changes_hands,
                 permits_are_divided,
                 no_timeout_loses_a_permit,
+                a_thousand_threads_share_the_permits,
+                a_thousand_threads_meet,
             }
             once {
                 only_one_initializes,
@@ -282,7 +298,10 @@ macro_rules! suite {
                 a_panic_poisons_a_once,
                 a_panic_leaves_a_once_lock_empty,
                 a_cancelled_initialization_is_taken_over,
+                one_of_a_thousand_initializes,
+                a_forced_panic_poisons_again,
                 waiting_for_a_once,
+                a_wait_for_a_value_outlasts_a_panic,
             }
             lazy_lock {
                 one_of_a_thousand_makes_it,
@@ -482,6 +501,7 @@ macro_rules! suite {
                 a_thread_that_has_not_begun_is_dropped,
                 uncancellable_holds_it_off,
                 a_panic_ends_uncancellable,
+                a_request_beside_a_suspended_panic_is_seen,
                 no_lock_is_poisoned,
                 a_plain_thread_is_ended,
                 an_ended_thread_is_not_affected,
@@ -498,6 +518,7 @@ macro_rules! suite {
                 a_cancellation_goes_through_a_call,
                 a_guard_cancels,
                 a_plain_thread_takes_part,
+                a_thousand_threads_hear_it,
                 no_signal_is_lost,
             }
             timeout {
@@ -510,6 +531,7 @@ macro_rules! suite {
                 what_is_held_is_released,
                 a_panic_goes_through,
                 who_catches_it_meets_it_again,
+                a_panic_after_a_call_that_caught_it_poisons,
                 it_is_not_raised_in_an_unwinding,
                 uncancellable_holds_it_off,
                 a_cancellation_goes_through,
@@ -537,6 +559,7 @@ macro_rules! suite {
                 a_thread_spawns_in_its_scope,
                 the_end_of_the_caller_cancels_all,
                 scopes_nest,
+                a_later_failure_that_panics_in_drop_harms_nobody,
                 one_of_many_failures_is_reported,
             }
             registry {
@@ -593,6 +616,7 @@ macro_rules! suite_across {
             a_condition_crosses,
             a_thread_is_joined_and_unparked_across,
             the_other_objects_cross,
+            a_token_crosses,
             a_barrier_waits_for_both,
             a_socket_crosses,
             a_socket_leaves_a_busy_worker,

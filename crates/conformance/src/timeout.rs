@@ -17,7 +17,7 @@ use trefoil_sync::{Mutex, Semaphore};
 use crate::Subject;
 use crate::seed::draw;
 use crate::subject::run;
-use crate::witness::{Witness, until, until_waiting};
+use crate::witness::{Witness, text, until, until_waiting};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(5);
@@ -165,6 +165,29 @@ pub fn who_catches_it_meets_it_again<S: Subject>() {
             thread::park();
         });
         assert_eq!((result, caught), (Err(Elapsed), 3));
+    });
+}
+
+/// A call that catches it and comes to its end is over: a panic afterwards poisons what is held. So does
+/// a panic with which it ends.
+pub fn a_panic_after_a_call_that_caught_it_poisons<S: Subject>() {
+    run::<S, _>(|| {
+        for inside in [false, true] {
+            let mutex = Mutex::new(());
+            let panics = panic::catch_unwind(AssertUnwindSafe(|| {
+                let _guard = mutex.lock().unwrap();
+                let result = timeout(Duration::ZERO, || {
+                    assert!(panic::catch_unwind(thread::park).is_err());
+                    assert!(!inside, "it is meant to");
+                    5
+                });
+                assert_eq!(result, Ok(5));
+                panic!("it is meant to");
+            }));
+            let payload = panics.unwrap_err();
+            assert_eq!(text(&*payload).unwrap(), "it is meant to");
+            assert!(mutex.is_poisoned());
+        }
     });
 }
 

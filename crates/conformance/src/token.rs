@@ -212,6 +212,33 @@ pub fn a_plain_thread_takes_part<S: Subject>() {
     });
 }
 
+/// A thousand threads, below one token, hear it.
+pub fn a_thousand_threads_hear_it<S: Subject>() {
+    const THREADS: usize = 1000;
+    run::<S, _>(|| {
+        let root = CancellationToken::new();
+        let heard = Arc::new(AtomicUsize::new(0));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|n| {
+                let (token, heard) = (root.child_token(), Arc::clone(&heard));
+                thread::spawn(move || {
+                    match n % 3 {
+                        0 => token.wait(),
+                        1 => drop(token.run_until_cancelled(thread::park)),
+                        _ => assert!(token.wait_timeout(HOUR)),
+                    }
+                    heard.fetch_add(1, Ordering::SeqCst);
+                })
+            })
+            .collect();
+        until_waiting(threads[THREADS - 1].thread(), Reason::Receive);
+        assert_eq!(heard.load(Ordering::SeqCst), 0);
+        root.cancel();
+        join_all(threads);
+        assert_eq!(heard.load(Ordering::SeqCst), THREADS);
+    });
+}
+
 /// Tokens are made, waited for, dropped and cancelled at random by many threads: all who wait
 /// go on.
 pub fn no_signal_is_lost<S: Subject>() {

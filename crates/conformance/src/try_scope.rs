@@ -1,6 +1,6 @@
 //! `thread::try_scope`: the first failure cancels the others.
 
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use trefoil_sync::channel::bounded;
 use crate::Subject;
 use crate::seed::draw;
 use crate::subject::run;
-use crate::witness::{Witness, text, until, until_waiting};
+use crate::witness::{Bomb, Witness, text, until, until_waiting};
 
 /// Without a failure it is a scope: children borrow, and all values come.
 pub fn values_come_from_all<S: Subject>() {
@@ -232,6 +232,30 @@ pub fn scopes_nest<S: Subject>() {
             Ok(child.join().unwrap())
         });
         assert_eq!(result, Ok(3));
+    });
+}
+
+/// A later failure is dropped; one that panics in its drop harms nobody.
+pub fn a_later_failure_that_panics_in_drop_harms_nobody<S: Subject>() {
+    run::<S, _>(|| {
+        let (tell, begun) = bounded(2);
+        let result: Result<(), Option<Bomb>> = try_scope(|scope| {
+            for panics in [false, true] {
+                let (own, tell) = (scope.clone(), tell.clone());
+                scope.spawn(move || -> Result<(), Option<Bomb>> {
+                    tell.send(()).unwrap();
+                    until(|| own.has_failed());
+                    match panics {
+                        true => panic_any(Bomb),
+                        false => Err(Some(Bomb)),
+                    }
+                });
+            }
+            begun.recv().unwrap();
+            begun.recv().unwrap();
+            Err(None)
+        });
+        assert!(result.unwrap_err().is_none());
     });
 }
 

@@ -8,6 +8,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::any::Any;
 
 use crate::limit::{self, Verdict};
 use crate::{current, unwinding};
@@ -17,6 +18,18 @@ use crate::{current, unwinding};
 static ANY_RAISED: AtomicBool = AtomicBool::new(false);
 
 /// The payload with which a cancelled thread ends: what its `join` returns as an error.
+///
+/// ```
+/// use trefoil_runtime::cancel::Cancelled;
+/// use trefoil_runtime::thread;
+///
+/// let cancelled = std::thread::spawn(|| {
+///     thread::current().cancel();
+///     thread::park();
+/// });
+/// let payload = cancelled.join().unwrap_err();
+/// assert_eq!(payload.downcast_ref::<Cancelled>().unwrap().to_string(), "the thread was cancelled");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancelled;
@@ -32,6 +45,20 @@ impl std::error::Error for Cancelled {}
 /// Ends the current thread by unwinding, or what it does inside the limit that is over. A wait
 /// calls it after it returned [`Outcome::Cancelled`](crate::Outcome::Cancelled) and nothing
 /// refers to the waiter.
+///
+/// ```
+/// use trefoil_runtime::cancel::{self, Cancelled};
+/// use trefoil_runtime::{Outcome, Reason, Wait, Waiter, thread};
+///
+/// let waits = std::thread::spawn(|| {
+///     thread::current().cancel();
+///     let waiter = Waiter::new(); // nobody else knows it
+///     let outcome = waiter.wait(&Wait::new(Reason::Park).cancellable());
+///     assert_eq!(outcome, Outcome::Cancelled);
+///     cancel::raise();
+/// });
+/// assert!(waits.join().unwrap_err().is::<Cancelled>());
+/// ```
 pub fn raise() -> ! {
     ANY_RAISED.store(true, Ordering::Relaxed);
     if let Some(Verdict::Ended { number, again, .. }) = current::verdict() {
@@ -42,6 +69,21 @@ pub fn raise() -> ! {
         current::yield_now();
     }
     std::panic::resume_unwind(Box::new(Cancelled))
+}
+
+/// Goes on with an unwinding that was caught. What ran in between may have unwound too: so it is said
+/// again whether this one is a panic, which poisons.
+pub(crate) fn resume(payload: Box<dyn Any + Send>) -> ! {
+    // In a destructor of an outer unwinding it is that one that is told of.
+    if unwinding::is_calm() {
+        let raised = payload.is::<Cancelled>() || limit::is_raised(&*payload);
+        current::set_raised(raised);
+        if raised {
+            // That of a thread that never began was raised by nobody.
+            ANY_RAISED.store(true, Ordering::Relaxed);
+        }
+    }
+    std::panic::resume_unwind(payload)
 }
 
 /// Ends what the current thread does inside a limit.
@@ -67,7 +109,14 @@ fn raise_limit(number: u64, again: bool) -> ! {
 pub struct Unwinding(bool);
 
 impl Unwinding {
-    /// What the current thread does now, when the lock is taken.
+    /// What the current thread does now, when the lock is taken. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Unwinding;
+    ///
+    /// let taken = Unwinding::now();
+    /// assert!(!taken.has_panicked_since());
+    /// ```
     #[must_use]
     #[inline]
     pub fn now() -> Unwinding {
@@ -80,7 +129,24 @@ impl Unwinding {
         Unwinding(!calm && unwinding::panicking())
     }
 
-    /// Whether the current thread has panicked since, when the lock is given back.
+    /// Whether the current thread has panicked since, when the lock is given back. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Unwinding;
+    ///
+    /// struct Guard(Unwinding);
+    /// impl Drop for Guard {
+    ///     fn drop(&mut self) {
+    ///         assert!(self.0.has_panicked_since());
+    ///     }
+    /// }
+    ///
+    /// let panics = std::thread::spawn(|| {
+    ///     let _guard = Guard(Unwinding::now());
+    ///     panic!("it is meant to");
+    /// });
+    /// assert!(panics.join().is_err());
+    /// ```
     #[must_use]
     #[inline]
     pub fn has_panicked_since(self) -> bool {

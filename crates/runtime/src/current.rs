@@ -316,7 +316,37 @@ fn effective(header: &Header, runtime: &dyn Runtime, wait: &Wait, calm: bool) ->
     if is_limited(header, wait) {
         return effective_within(header, runtime, wait, calm);
     }
+    if wait.cancellable && is_cancelled(header) {
+        return effective_untold(runtime, wait);
+    }
     wait.until
+}
+
+/// How long a thread waits that may not be told now because of a neighbour's unwinding. Nobody wakes it
+/// when that is over.
+const AGAIN: Duration = Duration::from_millis(1);
+
+/// Whether a thread that may not be told now what ends its wait may be told later in this wait.
+fn is_told_later() -> bool {
+    cfg!(panic = "unwind") && !unwinding::panicking()
+}
+
+/// The same for a thread that was asked to end, and goes on waiting.
+#[cold]
+fn effective_untold(runtime: &dyn Runtime, wait: &Wait) -> Option<Instant> {
+    if !is_told_later() {
+        return wait.until;
+    }
+    let again = no_unwind(|| runtime.now()).checked_add(AGAIN);
+    earlier(wait.until, again)
+}
+
+/// The earlier of two times that may not be there.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// The same for a thread with limits.
@@ -327,21 +357,18 @@ fn effective_within(
     wait: &Wait,
     calm: bool,
 ) -> Option<Instant> {
-    /// How long a thread waits that may not be told now because of a neighbour's unwinding.
-    const AGAIN: Duration = Duration::from_millis(1);
     let deadline = if may_raise(calm) {
         limit::earliest(header)
-    } else if cfg!(panic = "unwind") && !unwinding::panicking() {
-        let again = no_unwind(|| runtime.now()).checked_add(AGAIN);
-        let earliest = limit::earliest(header);
-        earliest.and_then(|earliest| again.map(|again| again.max(earliest)))
+    } else if is_told_later() {
+        let now = no_unwind(|| runtime.now());
+        match limit::verdict(header, is_cancelled(header), now) {
+            Some(_) => now.checked_add(AGAIN),
+            None => limit::earliest(header),
+        }
     } else {
         None
     };
-    match (wait.until, deadline) {
-        (Some(until), Some(deadline)) => Some(until.min(deadline)),
-        (until, deadline) => until.or(deadline),
-    }
+    earlier(wait.until, deadline)
 }
 
 /// Until when a wait that `wait` describes may last, for who parks by itself.

@@ -16,6 +16,18 @@ use crate::thread::sleep_until;
 /// | `Burst` | 10, 35 (for 20), 35 (for 30), 40, 50 |
 /// | `Delay` | 10, 35 (for 20), 45, 55 |
 /// | `Skip`  | 10, 35 (for 20), 40, 50 |
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use trefoil_runtime::time::{MissedTickBehavior, interval_at};
+///
+/// // The first tick is ten periods late, and nine more are.
+/// let (start, period) = (Instant::now() - Duration::from_secs(10), Duration::from_secs(1));
+/// let mut ticks = interval_at(start, period);
+/// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Burst);
+/// let due: Vec<_> = (0..3).map(|_| ticks.tick()).collect();
+/// assert_eq!(due, [start, start + period, start + 2 * period]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
     /// Ticks without a pause until none is missing.
@@ -61,6 +73,16 @@ impl MissedTickBehavior {
 }
 
 /// Ticks; made by [`interval`] and [`interval_at`].
+///
+/// ```
+/// use std::time::Duration;
+/// use trefoil_runtime::time::{Interval, interval};
+///
+/// let mut ticks: Interval = interval(Duration::from_millis(1));
+/// let begin = ticks.tick();
+/// let last = (0..3).map(|_| ticks.tick()).last().unwrap();
+/// assert!(last >= begin + Duration::from_millis(3));
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     /// `None`: beyond what the clock can tell.
@@ -70,7 +92,7 @@ pub struct Interval {
 }
 
 /// An interval whose first tick is due at once, and the others each a period after the one
-/// before.
+/// before. Does not wait.
 ///
 /// # Panics
 ///
@@ -90,11 +112,20 @@ pub fn interval(period: Duration) -> Interval {
     interval_at(now(), period)
 }
 
-/// An interval whose first tick is due at `start`.
+/// An interval whose first tick is due at `start`. Does not wait.
 ///
 /// # Panics
 ///
 /// If the period is zero.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use trefoil_runtime::time::interval_at;
+///
+/// let start = Instant::now() + Duration::from_millis(1);
+/// assert_eq!(interval_at(start, Duration::from_secs(1)).tick(), start);
+/// assert!(Instant::now() >= start);
+/// ```
 #[track_caller]
 #[must_use]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
@@ -119,6 +150,16 @@ impl Interval {
     ///
     /// A cancellation point, also when it is late. A tick that was ended by a cancellation or
     /// a timeout is still due.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use trefoil_runtime::time::interval;
+    ///
+    /// let mut ticks = interval(Duration::from_millis(1));
+    /// ticks.tick();
+    /// let due = ticks.tick();
+    /// assert!(Instant::now() >= due);
+    /// ```
     #[track_caller]
     pub fn tick(&mut self) -> Instant {
         let Some(due) = self.due else {
@@ -132,38 +173,106 @@ impl Interval {
         due
     }
 
-    /// The next tick is due a period from now.
+    /// The next tick is due a period from now. Does not wait.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use trefoil_runtime::time::interval;
+    ///
+    /// let mut ticks = interval(Duration::from_millis(1));
+    /// let begin = Instant::now();
+    /// ticks.reset(); // the first tick is not at once
+    /// assert!(ticks.tick() >= begin + Duration::from_millis(1));
+    /// ```
     pub fn reset(&mut self) {
         self.due = now().checked_add(self.period);
     }
 
-    /// The next tick is due now.
+    /// The next tick is due now. Does not wait.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use trefoil_runtime::time::interval;
+    ///
+    /// let mut ticks = interval(Duration::from_secs(3600));
+    /// ticks.tick();
+    /// ticks.reset_immediately();
+    /// assert!(ticks.tick() <= Instant::now()); // not in an hour
+    /// ```
     pub fn reset_immediately(&mut self) {
         self.due = Some(now());
     }
 
-    /// The next tick is due after this long.
+    /// The next tick is due after this long. Does not wait.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use trefoil_runtime::time::interval;
+    ///
+    /// let mut ticks = interval(Duration::from_secs(3600));
+    /// let begin = Instant::now();
+    /// ticks.reset_after(Duration::from_millis(1));
+    /// assert!(ticks.tick() >= begin + Duration::from_millis(1));
+    /// ```
     pub fn reset_after(&mut self, after: Duration) {
         self.due = now().checked_add(after);
     }
 
-    /// The next tick is due at this time.
+    /// The next tick is due at this time. Does not wait.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use trefoil_runtime::time::interval;
+    ///
+    /// let mut ticks = interval(Duration::from_secs(3600));
+    /// let due = Instant::now() + Duration::from_millis(1);
+    /// ticks.reset_at(due);
+    /// assert_eq!(ticks.tick(), due);
+    /// ```
     pub fn reset_at(&mut self, deadline: Instant) {
         self.due = Some(deadline);
     }
 
-    /// What becomes of missed ticks.
+    /// What becomes of missed ticks. Does not wait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_runtime::time::{MissedTickBehavior, interval};
+    ///
+    /// let ticks = interval(Duration::from_secs(1));
+    /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Burst);
+    /// ```
     #[must_use]
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.behavior
     }
 
-    /// Says what becomes of missed ticks.
+    /// Says what becomes of missed ticks. Does not wait.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use trefoil_runtime::time::{MissedTickBehavior, interval_at};
+    ///
+    /// let (start, period) = (Instant::now() - Duration::from_secs(10), Duration::from_millis(1));
+    /// let mut ticks = interval_at(start, period);
+    /// ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    /// assert_eq!(ticks.tick(), start);
+    /// // Ten thousand ticks are left out.
+    /// assert!(ticks.tick() >= start + 10_000 * period);
+    /// ```
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.behavior = behavior;
     }
 
-    /// The distance between two ticks.
+    /// The distance between two ticks. Does not wait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_runtime::time::interval;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(interval(second).period(), second);
+    /// ```
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period

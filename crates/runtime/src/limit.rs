@@ -26,8 +26,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cancel;
 use crate::current;
 use crate::thread::{Header, Thread};
+use crate::unwinding;
 
 /// The innermost limit of a thread; null: it has none.
 pub(crate) type Innermost = Cell<*const Limit>;
@@ -83,7 +85,12 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// A request to the calling thread, not made yet.
+    /// A request to the calling thread, not made yet. Does not wait.
+    ///
+    /// ```
+    /// let interrupt = trefoil_runtime::limit::Interrupt::new();
+    /// assert!(!interrupt.is_requested());
+    /// ```
     #[must_use]
     pub fn new() -> Arc<Interrupt> {
         Arc::new(Interrupt {
@@ -94,6 +101,19 @@ impl Interrupt {
 
     /// Makes the request, and wakes the thread to see it. Does not wait. Any thread may call
     /// it, also when nobody is inside any more.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use trefoil_runtime::{limit, thread};
+    ///
+    /// let interrupt = limit::Interrupt::new();
+    /// let request = Arc::clone(&interrupt);
+    /// std::thread::spawn(move || request.interrupt());
+    /// let ended = limit::until(&interrupt, || loop {
+    ///     thread::park();
+    /// });
+    /// assert!(ended.is_none());
+    /// ```
     pub fn interrupt(&self) {
         // Release: pairs with `is_requested`. The wake-up comes after it.
         self.requested.store(true, Ordering::Release);
@@ -101,7 +121,13 @@ impl Interrupt {
         unsafe { self.thread.wake() };
     }
 
-    /// Whether the request was made.
+    /// Whether the request was made. Does not wait.
+    ///
+    /// ```
+    /// let interrupt = trefoil_runtime::limit::Interrupt::new();
+    /// interrupt.interrupt();
+    /// assert!(interrupt.is_requested());
+    /// ```
     #[must_use]
     pub fn is_requested(&self) -> bool {
         // Acquire: pairs with `interrupt`.
@@ -115,6 +141,15 @@ impl Interrupt {
 /// # Panics
 ///
 /// With `f`'s panic. If the interrupt was made by another thread.
+///
+/// ```
+/// use trefoil_runtime::{limit, thread};
+///
+/// let interrupt = limit::Interrupt::new();
+/// assert_eq!(limit::until(&interrupt, || 1 + 1), Some(2));
+/// interrupt.interrupt();
+/// assert_eq!(limit::until(&interrupt, thread::park), None);
+/// ```
 pub fn until<T>(interrupt: &Arc<Interrupt>, f: impl FnOnce() -> T) -> Option<T> {
     assert!(
         interrupt.thread.is_current(),
@@ -141,13 +176,19 @@ pub(crate) fn within<T>(kind: Kind, f: impl FnOnce() -> T) -> Option<T> {
         result
     };
     match result {
-        Ok(value) => Some(value),
+        Ok(value) => {
+            if unwinding::is_calm() {
+                // If anything was raised, `f` has caught it: a panic from here on is one.
+                current::set_raised(false);
+            }
+            Some(value)
+        }
         Err(payload) if is_raised_by(&*payload, number) => {
             // It goes on, and unwinds no more.
             current::set_raised(false);
             None
         }
-        Err(payload) => panic::resume_unwind(payload),
+        Err(payload) => cancel::resume(payload),
     }
 }
 
@@ -155,6 +196,11 @@ fn is_raised_by(payload: &(dyn Any + Send), number: u64) -> bool {
     payload
         .downcast_ref::<Raised>()
         .is_some_and(|raised| raised.0 == number)
+}
+
+/// Whether it is the payload of some limit.
+pub(crate) fn is_raised(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<Raised>()
 }
 
 /// The payload that unwinds to the limit of this number.

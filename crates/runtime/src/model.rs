@@ -23,9 +23,21 @@ pub enum Model {
 
 impl Model {
     /// All models, in the order in which documentation lists them.
+    ///
+    /// ```
+    /// use trefoil_runtime::Model;
+    ///
+    /// assert_eq!(Model::ALL.map(Model::name), ["kernel", "green", "hybrid"]);
+    /// ```
     pub const ALL: [Model; 3] = [Model::Kernel, Model::Green, Model::Hybrid];
 
-    /// The model's name as features, the environment and the benchmark spell it.
+    /// The model's name as features, the environment and the benchmark spell it. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::Model;
+    ///
+    /// assert_eq!(Model::Green.name().parse(), Ok(Model::Green));
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,6 +66,13 @@ impl FromStr for Model {
 }
 
 /// The error for a name that is no model's.
+///
+/// ```
+/// use trefoil_runtime::Model;
+///
+/// let unknown = "fast".parse::<Model>().unwrap_err();
+/// assert!(unknown.to_string().contains("the models are kernel, green and hybrid"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownModel(Box<str>);
 

@@ -9,6 +9,12 @@ use core::time::Duration;
 macro_rules! reasons {
     ($($name:ident: $text:literal,)*) => {
         /// What a thread waits for.
+        ///
+        /// ```
+        /// use trefoil_runtime::Reason;
+        ///
+        /// assert_eq!(format!("it waits for {}", Reason::Mutex), "it waits for a mutex");
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         #[non_exhaustive]
@@ -19,7 +25,11 @@ macro_rules! reasons {
         impl Reason {
             const ALL: &'static [Reason] = &[$(Reason::$name,)*];
 
-            /// The reason in words, as they follow "waits for".
+            /// The reason in words, as they follow "waits for". Does not wait.
+            ///
+            /// ```
+            /// assert_eq!(trefoil_runtime::Reason::Sleep.text(), "a point in time");
+            /// ```
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Reason::$name => $text,)* }
@@ -58,6 +68,26 @@ impl fmt::Display for Reason {
 }
 
 /// What a thread waits for, where in the source, since when.
+///
+/// ```
+/// use trefoil_runtime::{Reason, thread, threads};
+///
+/// let (tell, told) = std::sync::mpsc::channel();
+/// let waits = std::thread::spawn(move || {
+///     tell.send(thread::current()).unwrap();
+///     thread::park();
+/// });
+/// let thread = told.recv().unwrap();
+/// let waiting = loop {
+///     let info = threads().into_iter().find(|info| info.id == thread.id()).unwrap();
+///     if let Some(waiting) = info.waiting {
+///         break waiting;
+///     }
+/// };
+/// assert_eq!(waiting.reason, Reason::Park);
+/// thread.unpark();
+/// waits.join().unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// What it waits for.

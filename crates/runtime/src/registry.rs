@@ -135,6 +135,15 @@ pub(crate) fn collect(wanted: impl Fn(&Thread) -> bool) -> Vec<Thread> {
 }
 
 /// What is known of a thread, at one moment.
+///
+/// ```
+/// use trefoil_runtime::{RunState, thread, threads};
+///
+/// let me = thread::current().id();
+/// let info = threads().into_iter().find(|thread| thread.id == me).unwrap();
+/// assert_eq!((info.state, info.waiting), (RunState::Running, None));
+/// assert!(info.to_string().ends_with("kernel) is running"), "{info}");
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ThreadInfo {
@@ -201,7 +210,8 @@ impl fmt::Display for ThreadInfo {
 
 /// All threads of the process that have not ended: those of every runtime, started or not,
 /// and the plain OS threads that have used something of ours. Each is described as it is
-/// at the moment it is looked at, while the others run on. Ordered by id.
+/// at the moment it is looked at, while the others run on. Ordered by id. Does not wait, but for a
+/// lock that nobody holds for long.
 ///
 /// ```
 /// let me = trefoil_runtime::thread::current();

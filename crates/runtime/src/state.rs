@@ -29,6 +29,14 @@
 use crate::atomic::{AtomicU32, Ordering, fence};
 
 /// What a thread is doing, as dumps show it.
+///
+/// ```
+/// use trefoil_runtime::{RunState, thread, threads};
+///
+/// let me = thread::current().id();
+/// let mine = threads().into_iter().find(|thread| thread.id == me);
+/// assert_eq!(mine.unwrap().state, RunState::Running);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RunState {
     /// Not started: only its closure exists.

@@ -12,6 +12,19 @@ use crate::limit::{Kind, within};
 use crate::thread::deadline_after;
 
 /// The time of a [`timeout`] was over before the call was.
+///
+/// ```
+/// use std::io;
+/// use std::time::Duration;
+/// use trefoil_runtime::thread;
+/// use trefoil_runtime::time::{Elapsed, timeout};
+///
+/// fn program() -> io::Result<()> {
+///     timeout(Duration::from_millis(1), thread::park)?;
+///     Ok(())
+/// }
+/// assert_eq!(program().unwrap_err().kind(), io::ErrorKind::TimedOut);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Elapsed;
 

@@ -34,11 +34,31 @@ pub struct Condvar {
 }
 
 /// Whether a timed wait of a [`Condvar`] ended by its time.
+///
+/// ```
+/// use std::time::Duration;
+/// use trefoil_sync::{Condvar, Mutex};
+///
+/// let mutex = Mutex::new(());
+/// let guard = mutex.lock().unwrap();
+/// let waited = Condvar::new().wait_timeout_while(guard, Duration::ZERO, |()| true);
+/// assert!(waited.unwrap().1.timed_out());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// Whether the time was over before a notification came.
+    /// Whether the time was over before a notification came. Does not wait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let ready = Mutex::new(true);
+    /// let guard = ready.lock().unwrap();
+    /// let waited = Condvar::new().wait_timeout_while(guard, Duration::from_secs(5), |ready| !*ready);
+    /// assert!(!waited.unwrap().1.timed_out());
+    /// ```
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.0
@@ -47,6 +67,14 @@ impl WaitTimeoutResult {
 
 impl Condvar {
     /// A condition variable that nobody waits for.
+    ///
+    /// ```
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// static READY: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+    /// *READY.0.lock().unwrap() = true;
+    /// READY.1.notify_all(); // nobody waits: it is forgotten
+    /// ```
     #[must_use]
     pub const fn new() -> Condvar {
         Condvar {
@@ -54,21 +82,60 @@ impl Condvar {
         }
     }
 
-    /// Gives the lock back, parks the thread until a notification, and takes the lock again.
+    /// Gives the lock back, parks the thread until a notification, and takes the lock again. A
+    /// cancellation point while it waits for the notification, and not while it takes the lock
+    /// again.
     ///
     /// # Errors
     ///
     /// If the mutex is poisoned; the error holds the guard.
+    ///
+    /// ```
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         *ready.lock().unwrap() = true;
+    ///         changed.notify_one();
+    ///     });
+    ///     let mut guard = ready.lock().unwrap();
+    ///     while !*guard {
+    ///         guard = changed.wait(guard).unwrap();
+    ///     }
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         self.wait_as(guard, &Wait::new(Reason::Condvar)).0
     }
 
-    /// Waits as long as `condition` holds.
+    /// Waits as long as `condition` holds. Parks the thread as [`wait`](Condvar::wait) does, and is
+    /// a cancellation point when it has to wait.
     ///
     /// # Errors
     ///
     /// As [`wait`](Condvar::wait).
+    ///
+    /// # Panics
+    ///
+    /// With `condition`'s panic, which poisons the mutex.
+    ///
+    /// ```
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let (number, changed) = (Mutex::new(0), Condvar::new());
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         for _ in 0..3 {
+    ///             *number.lock().unwrap() += 1;
+    ///             changed.notify_one();
+    ///         }
+    ///     });
+    ///     let guard = number.lock().unwrap();
+    ///     assert_eq!(*changed.wait_while(guard, |number| *number < 3).unwrap(), 3);
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_while<'a, T, F>(
         &self,
@@ -89,6 +156,16 @@ impl Condvar {
     /// # Errors
     ///
     /// As [`wait`](Condvar::wait).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let mutex = Mutex::new(1);
+    /// let guard = mutex.lock().unwrap();
+    /// let (guard, late) = Condvar::new().wait_timeout(guard, Duration::from_millis(1)).unwrap();
+    /// assert!(late.timed_out() && *guard == 1);
+    /// ```
     #[track_caller]
     pub fn wait_timeout<'a, T>(
         &self,
@@ -98,11 +175,27 @@ impl Condvar {
         self.wait_as_until(guard, thread::deadline_after(duration))
     }
 
-    /// Waits as long as `condition` holds, and at most this long.
+    /// Waits as long as `condition` holds, and at most this long. Parks the thread as
+    /// [`wait`](Condvar::wait) does, and is a cancellation point when it has to wait.
     ///
     /// # Errors
     ///
     /// As [`wait`](Condvar::wait).
+    ///
+    /// # Panics
+    ///
+    /// With `condition`'s panic, which poisons the mutex.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let mutex = Mutex::new(0);
+    /// let guard = mutex.lock().unwrap();
+    /// let waited = Condvar::new().wait_timeout_while(guard, Duration::from_millis(1), |n| *n < 3);
+    /// let (guard, late) = waited.unwrap();
+    /// assert!(late.timed_out() && *guard == 0);
+    /// ```
     #[track_caller]
     pub fn wait_timeout_while<'a, T, F>(
         &self,
@@ -193,6 +286,21 @@ impl Condvar {
     }
 
     /// Wakes one of the threads that wait, the one that has waited longest. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let (messages, changed) = (Mutex::new(vec![]), Condvar::new());
+    /// std::thread::scope(|scope| {
+    ///     let reads = scope.spawn(|| {
+    ///         let guard = messages.lock().unwrap();
+    ///         changed.wait_while(guard, |messages| messages.is_empty()).unwrap().pop()
+    ///     });
+    ///     messages.lock().unwrap().push("hello");
+    ///     changed.notify_one();
+    ///     assert_eq!(reads.join().unwrap(), Some("hello"));
+    /// });
+    /// ```
     pub fn notify_one(&self) {
         let taken = self.queue.lock().pop();
         if let Some(taken) = taken {
@@ -201,6 +309,19 @@ impl Condvar {
     }
 
     /// Wakes all threads that wait. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_sync::{Condvar, Mutex};
+    ///
+    /// let (open, changed) = (Mutex::new(false), Condvar::new());
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..3 {
+    ///         scope.spawn(|| drop(changed.wait_while(open.lock().unwrap(), |open| !*open)));
+    ///     }
+    ///     *open.lock().unwrap() = true;
+    ///     changed.notify_all();
+    /// });
+    /// ```
     pub fn notify_all(&self) {
         // Those that come while we wake the others are not meant.
         let waiting = self.queue.lock().len();

@@ -47,7 +47,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     }
 
     /// The value, which is made now if it was not before. If another thread makes it, waits for
-    /// that.
+    /// that. No cancellation point.
     ///
     /// # Panics
     ///
@@ -68,7 +68,8 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         })
     }
 
-    /// The value, to change it; it is made now if it was not before.
+    /// The value, to change it; it is made now if it was not before. Nobody else can be making it,
+    /// so it waits for nothing but the closure.
     ///
     /// # Panics
     ///
@@ -108,7 +109,7 @@ impl<T, F> LazyLock<T, F> {
         this.value.get()
     }
 
-    /// The value, if it has been made, to change it.
+    /// The value, if it has been made, to change it. Does not wait.
     ///
     /// ```
     /// use trefoil_sync::LazyLock;

@@ -19,6 +19,9 @@
 //! (that is `channel`).
 //!
 //! It starts no threads, allocates nothing to wait, and knows no runtime.
+//!
+//! To make an object, to clone and to drop a handle of one never waits. Inside
+//! [`no_suspend`](trefoil_runtime::thread::no_suspend) a call that would have to wait panics instead.
 
 // A model uses a part of the crate.
 #![cfg_attr(trefoil_loom, allow(dead_code, unreachable_pub))]

@@ -228,7 +228,8 @@ impl<T> Receiver<T> {
             })
     }
 
-    /// The messages, as they come, until the last sender has gone.
+    /// The messages, as they come, until the last sender has gone. Each is waited for as by
+    /// [`recv`](Receiver::recv).
     ///
     /// ```
     /// let (sender, receiver) = trefoil_sync::mpsc::channel();
@@ -252,12 +253,24 @@ impl<T> Receiver<T> {
 }
 
 /// Waits for each message, until the last sender has gone: see [`Receiver::iter`].
+///
+/// ```
+/// let (sender, receiver) = trefoil_sync::mpsc::channel();
+/// std::thread::spawn(move || (1..=3).for_each(|n| sender.send(n).unwrap()));
+/// assert_eq!(receiver.iter().sum::<u32>(), 6);
+/// ```
 #[derive(Debug)]
 pub struct Iter<'a, T: 'a> {
     receiver: &'a Receiver<T>,
 }
 
 /// Takes the messages that are there: see [`Receiver::try_iter`].
+///
+/// ```
+/// let (sender, receiver) = trefoil_sync::mpsc::channel();
+/// (1..=3).for_each(|n| sender.send(n).unwrap());
+/// assert_eq!(receiver.try_iter().sum::<u32>(), 6);
+/// ```
 #[derive(Debug)]
 pub struct TryIter<'a, T: 'a> {
     receiver: &'a Receiver<T>,

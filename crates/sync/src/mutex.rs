@@ -40,6 +40,16 @@ pub struct Mutex<T: ?Sized> {
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 /// The right to use the value of a [`Mutex`]; gives the lock back when it is dropped.
+///
+/// ```
+/// let list = trefoil_sync::Mutex::new(vec![1]);
+/// {
+///     let mut guard = list.lock().unwrap();
+///     guard.push(2);
+///     assert!(list.try_lock().is_err());
+/// }
+/// assert!(list.try_lock().is_ok());
+/// ```
 #[must_use = "if unused the mutex is given back at once"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
@@ -53,6 +63,13 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T> Mutex<T> {
     /// A free mutex around `value`.
+    ///
+    /// ```
+    /// use trefoil_sync::Mutex;
+    ///
+    /// static NAMES: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    /// NAMES.lock().unwrap().push("Ada");
+    /// ```
     pub const fn new(value: T) -> Mutex<T> {
         Mutex {
             lock: Lock::new(),
@@ -61,11 +78,17 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// The value.
+    /// The value. Does not wait: nobody else has the mutex.
     ///
     /// # Errors
     ///
     /// If the mutex is poisoned; the error holds the value.
+    ///
+    /// ```
+    /// let mutex = trefoil_sync::Mutex::new(1);
+    /// *mutex.lock().unwrap() += 1;
+    /// assert_eq!(mutex.into_inner().unwrap(), 2);
+    /// ```
     pub fn into_inner(self) -> LockResult<T> {
         let Mutex { poison, value, .. } = self;
         poison.wrap(value.into_inner())
@@ -73,13 +96,24 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Takes the lock; parks the thread while another one has it.
+    /// Takes the lock; parks the thread while another one has it. No cancellation point.
     ///
     /// A thread that holds it already waits for itself, for ever.
     ///
     /// # Errors
     ///
     /// If a thread has panicked while it held the lock; the error holds the guard.
+    ///
+    /// ```
+    /// let sum = trefoil_sync::Mutex::new(0);
+    /// std::thread::scope(|scope| {
+    ///     for n in 1..=3 {
+    ///         let sum = &sum;
+    ///         scope.spawn(move || *sum.lock().unwrap() += n);
+    ///     }
+    /// });
+    /// assert_eq!(*sum.lock().unwrap(), 6);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
@@ -92,6 +126,16 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     ///
     /// [`TryLockError::WouldBlock`] if it is not free, else as [`lock`](Mutex::lock).
+    ///
+    /// ```
+    /// use std::sync::TryLockError;
+    ///
+    /// let mutex = trefoil_sync::Mutex::new(1);
+    /// let held = mutex.lock().unwrap();
+    /// assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock)));
+    /// drop(held);
+    /// assert_eq!(*mutex.try_lock().unwrap(), 1);
+    /// ```
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         let locked = self.lock.try_lock().then(|| self.guard());
@@ -152,22 +196,56 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
-    /// Whether a thread has panicked while it held the lock.
+    /// Whether a thread has panicked while it held the lock. Does not wait.
+    ///
+    /// ```
+    /// let mutex = trefoil_sync::Mutex::new(());
+    /// let panics = std::thread::scope(|scope| {
+    ///     let panics = scope.spawn(|| {
+    ///         let _held = mutex.lock().unwrap();
+    ///         panic!("what it guards may be half changed");
+    ///     });
+    ///     panics.join()
+    /// });
+    /// assert!(panics.is_err() && mutex.is_poisoned());
+    /// ```
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.poison.is_set()
     }
 
-    /// Forgets that a thread has panicked while it held the lock.
+    /// Forgets that a thread has panicked while it held the lock. Does not wait.
+    ///
+    /// ```
+    /// let mutex = trefoil_sync::Mutex::new(1);
+    /// let panics = std::thread::scope(|scope| {
+    ///     let panics = scope.spawn(|| {
+    ///         *mutex.lock().unwrap() = 2;
+    ///         let _held = mutex.lock();
+    ///         panic!("it is meant to");
+    ///     });
+    ///     panics.join()
+    /// });
+    /// assert!(panics.is_err());
+    /// *mutex.lock().unwrap_err().into_inner() = 1; // put in order
+    /// mutex.clear_poison();
+    /// assert_eq!(*mutex.lock().unwrap(), 1);
+    /// ```
     pub fn clear_poison(&self) {
         self.poison.clear();
     }
 
-    /// The value, when the mutex is not shared.
+    /// The value, when the mutex is not shared. Does not wait.
     ///
     /// # Errors
     ///
     /// If the mutex is poisoned; the error holds the reference.
+    ///
+    /// ```
+    /// let mut mutex = trefoil_sync::Mutex::new(1);
+    /// *mutex.get_mut().unwrap() += 1;
+    /// assert_eq!(mutex.into_inner().unwrap(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
         self.poison.wrap(self.value.get_mut())
     }

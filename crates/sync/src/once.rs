@@ -47,13 +47,28 @@ pub struct Once {
 }
 
 /// What [`Once::call_once_force`] tells its closure.
+///
+/// ```
+/// use trefoil_sync::Once;
+///
+/// Once::new().call_once_force(|state| assert!(!state.is_poisoned()));
+/// ```
 #[derive(Debug)]
 pub struct OnceState {
     poisoned: bool,
 }
 
 impl OnceState {
-    /// Whether an earlier initialization has panicked.
+    /// Whether an earlier initialization has panicked. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_sync::Once;
+    ///
+    /// let once = Once::new();
+    /// let panics = || once.call_once(|| panic!("it is meant to"));
+    /// assert!(std::panic::catch_unwind(panics).is_err());
+    /// once.call_once_force(|state| assert!(state.is_poisoned()));
+    /// ```
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
@@ -88,6 +103,11 @@ impl Drop for Running<'_> {
 
 impl Once {
     /// One that has not run.
+    ///
+    /// ```
+    /// let once = trefoil_sync::Once::new();
+    /// assert!(!once.is_completed());
+    /// ```
     #[cfg(not(trefoil_loom))]
     #[must_use]
     pub const fn new() -> Once {
@@ -105,11 +125,28 @@ impl Once {
         }
     }
 
-    /// Runs `f`, unless it or another closure has run here; returns when one has.
+    /// Runs `f`, unless it or another closure has run here; returns when one has. Parks the thread
+    /// while another one initializes. No cancellation point itself: a cancellation in `f` leaves it
+    /// as it was before.
     ///
     /// # Panics
     ///
     /// With `f`'s panic, which poisons; and if an earlier call was poisoned.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use trefoil_sync::Once;
+    ///
+    /// let (once, runs) = (Once::new(), AtomicU32::new(0));
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..3 {
+    ///         scope.spawn(|| {
+    ///             once.call_once(|| drop(runs.fetch_add(1, Ordering::Relaxed)));
+    ///             assert_eq!(runs.load(Ordering::Relaxed), 1);
+    ///         });
+    ///     }
+    /// });
+    /// ```
     #[inline]
     #[track_caller]
     pub fn call_once<F: FnOnce()>(&self, f: F) {
@@ -123,6 +160,16 @@ impl Once {
     /// # Panics
     ///
     /// With `f`'s panic, which poisons.
+    ///
+    /// ```
+    /// use trefoil_sync::Once;
+    ///
+    /// let once = Once::new();
+    /// let panics = || once.call_once(|| panic!("it is meant to"));
+    /// assert!(std::panic::catch_unwind(panics).is_err());
+    /// once.call_once_force(|_| ());
+    /// assert!(once.is_completed());
+    /// ```
     #[inline]
     #[track_caller]
     pub fn call_once_force<F: FnOnce(&OnceState)>(&self, f: F) {
@@ -131,7 +178,13 @@ impl Once {
         }
     }
 
-    /// Whether an initialization has run to its end. If so, what it wrote is seen.
+    /// Whether an initialization has run to its end. If so, what it wrote is seen. Does not wait.
+    ///
+    /// ```
+    /// let once = trefoil_sync::Once::new();
+    /// once.call_once(|| assert!(!once.is_completed()));
+    /// assert!(once.is_completed());
+    /// ```
     #[must_use]
     #[inline]
     pub fn is_completed(&self) -> bool {
@@ -139,11 +192,23 @@ impl Once {
         self.state.load(Ordering::Acquire) == COMPLETE
     }
 
-    /// Returns when an initialization has run to its end.
+    /// Returns when an initialization has run to its end. Parks the thread until then. No
+    /// cancellation point.
     ///
     /// # Panics
     ///
     /// If it is poisoned.
+    ///
+    /// ```
+    /// use trefoil_sync::Once;
+    ///
+    /// let once = Once::new();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| once.call_once(|| ()));
+    ///     once.wait();
+    /// });
+    /// assert!(once.is_completed());
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         let wait = Wait::new(Reason::Once);

@@ -34,6 +34,13 @@ unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
 
 impl<T> OnceLock<T> {
     /// An empty cell.
+    ///
+    /// ```
+    /// use trefoil_sync::OnceLock;
+    ///
+    /// static NAME: OnceLock<String> = OnceLock::new();
+    /// assert_eq!(NAME.get(), None);
+    /// ```
     #[must_use]
     pub const fn new() -> OnceLock<T> {
         OnceLock {
@@ -44,6 +51,13 @@ impl<T> OnceLock<T> {
     }
 
     /// The value, if there is one. Does not wait.
+    ///
+    /// ```
+    /// let cell = trefoil_sync::OnceLock::new();
+    /// assert_eq!(cell.get(), None);
+    /// cell.set(1).unwrap();
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[must_use]
     #[inline]
     pub fn get(&self) -> Option<&T> {
@@ -53,7 +67,13 @@ impl<T> OnceLock<T> {
             .then(|| unsafe { (*self.value.get()).assume_init_ref() })
     }
 
-    /// The value, if there is one, to change it.
+    /// The value, if there is one, to change it. Does not wait.
+    ///
+    /// ```
+    /// let mut cell = trefoil_sync::OnceLock::from(1);
+    /// *cell.get_mut().unwrap() += 1;
+    /// assert_eq!(cell.get(), Some(&2));
+    /// ```
     #[must_use]
     pub fn get_mut(&mut self) -> Option<&mut T> {
         // SAFETY: it is complete, so the value is there.
@@ -62,11 +82,19 @@ impl<T> OnceLock<T> {
             .then(|| unsafe { self.value.get_mut().assume_init_mut() })
     }
 
-    /// Writes the value, unless there is one. If another thread initializes, waits for it.
+    /// Writes the value, unless there is one. If another thread initializes, waits for it. No
+    /// cancellation point.
     ///
     /// # Errors
     ///
     /// The value, if there was one.
+    ///
+    /// ```
+    /// let cell = trefoil_sync::OnceLock::new();
+    /// assert_eq!(cell.set(1), Ok(()));
+    /// assert_eq!(cell.set(2), Err(2));
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
@@ -75,11 +103,17 @@ impl<T> OnceLock<T> {
     }
 
     /// The value, which `f` gives if there is none. If another thread initializes, waits for
-    /// it. If `f` panics, the cell stays empty.
+    /// it. If `f` panics, the cell stays empty. No cancellation point.
     ///
     /// # Panics
     ///
     /// With `f`'s panic.
+    ///
+    /// ```
+    /// let cell = trefoil_sync::OnceLock::new();
+    /// assert_eq!(cell.get_or_init(|| 1), &1);
+    /// assert_eq!(cell.get_or_init(|| unreachable!()), &1);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn get_or_init<F: FnOnce() -> T>(&self, f: F) -> &T {
@@ -91,18 +125,32 @@ impl<T> OnceLock<T> {
         self.get().expect("it has just been initialized")
     }
 
-    /// Waits until there is a value, which another thread writes.
+    /// Waits until there is a value, which another thread writes. Parks the thread until then. No
+    /// cancellation point.
     ///
-    /// # Panics
+    /// If an initialization panics, the cell is empty as before, and it waits for the next one.
     ///
-    /// If an initialization panics.
+    /// ```
+    /// let cell = trefoil_sync::OnceLock::new();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| cell.set(1));
+    ///     assert_eq!(cell.wait(), &1);
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> &T {
-        self.once.wait();
+        // An initialization that has panicked has left the cell empty, and another one may come.
+        self.once.wait_force();
         self.get().expect("it has just been initialized")
     }
 
-    /// Takes the value out, and leaves the cell empty.
+    /// Takes the value out, and leaves the cell empty. Does not wait.
+    ///
+    /// ```
+    /// let mut cell = trefoil_sync::OnceLock::from(1);
+    /// assert_eq!(cell.take(), Some(1));
+    /// assert_eq!(cell.set(2), Ok(()));
+    /// ```
     pub fn take(&mut self) -> Option<T> {
         if !self.once.is_completed() {
             return None;
@@ -112,7 +160,12 @@ impl<T> OnceLock<T> {
         Some(unsafe { self.value.get_mut().assume_init_read() })
     }
 
-    /// The value.
+    /// The value. Does not wait.
+    ///
+    /// ```
+    /// let cell = trefoil_sync::OnceLock::from(1);
+    /// assert_eq!(cell.into_inner(), Some(1));
+    /// ```
     pub fn into_inner(mut self) -> Option<T> {
         self.take()
     }

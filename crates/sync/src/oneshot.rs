@@ -117,7 +117,7 @@ impl<T> Sender<T> {
         })
     }
 
-    /// Whether the receiver has gone or is closed, so that `send` would fail.
+    /// Whether the receiver has gone or is closed, so that `send` would fail. Does not wait.
     ///
     /// ```
     /// let (sender, receiver) = trefoil_sync::oneshot::channel::<u32>();
@@ -257,7 +257,7 @@ impl<T> Receiver<T> {
     }
 
     /// Refuses a value from now on: the sender's `send` fails. One that was sent before can
-    /// still be received.
+    /// still be received. Does not wait.
     ///
     /// ```
     /// let (sender, receiver) = trefoil_sync::oneshot::channel();
@@ -272,7 +272,7 @@ impl<T> Receiver<T> {
         });
     }
 
-    /// Whether the value is there.
+    /// Whether the value is there. Does not wait.
     ///
     /// ```
     /// let (sender, receiver) = trefoil_sync::oneshot::channel();
@@ -286,7 +286,7 @@ impl<T> Receiver<T> {
     }
 
     /// Whether no value will come any more: there is none, and the sender has gone, or the
-    /// receiver was closed, or the value was taken.
+    /// receiver was closed, or the value was taken. Does not wait.
     ///
     /// ```
     /// let (sender, receiver) = trefoil_sync::oneshot::channel::<u32>();

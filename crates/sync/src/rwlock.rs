@@ -42,6 +42,16 @@ pub struct RwLock<T: ?Sized> {
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
 /// The right to read the value of a [`RwLock`]; gives it back when it is dropped.
+///
+/// ```
+/// let lock = trefoil_sync::RwLock::new(1);
+/// {
+///     let guard = lock.read().unwrap();
+///     assert_eq!(*guard, 1);
+///     assert!(lock.try_write().is_err());
+/// }
+/// assert!(lock.try_write().is_ok());
+/// ```
 #[must_use = "if unused the lock is given back at once"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -49,6 +59,16 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 }
 
 /// The right to write the value of a [`RwLock`]; gives it back when it is dropped.
+///
+/// ```
+/// let lock = trefoil_sync::RwLock::new(1);
+/// {
+///     let mut guard = lock.write().unwrap();
+///     *guard += 1;
+///     assert!(lock.try_read().is_err());
+/// }
+/// assert_eq!(*lock.try_read().unwrap(), 2);
+/// ```
 #[must_use = "if unused the lock is given back at once"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -63,6 +83,14 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 impl<T> RwLock<T> {
     /// A free lock around `value`.
+    ///
+    /// ```
+    /// use trefoil_sync::RwLock;
+    ///
+    /// static NAMES: RwLock<Vec<&str>> = RwLock::new(Vec::new());
+    /// NAMES.write().unwrap().push("Ada");
+    /// assert_eq!(NAMES.read().unwrap().len(), 1);
+    /// ```
     pub const fn new(value: T) -> RwLock<T> {
         RwLock {
             sharing: Sharing::new(),
@@ -71,11 +99,17 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// The value.
+    /// The value. Does not wait: nobody else has the lock.
     ///
     /// # Errors
     ///
     /// If the lock is poisoned; the error holds the value.
+    ///
+    /// ```
+    /// let lock = trefoil_sync::RwLock::new(1);
+    /// *lock.write().unwrap() += 1;
+    /// assert_eq!(lock.into_inner().unwrap(), 2);
+    /// ```
     pub fn into_inner(self) -> LockResult<T> {
         let RwLock { poison, value, .. } = self;
         poison.wrap(value.into_inner())
@@ -83,7 +117,8 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Takes the lock to read; parks the thread while a writer has it or is next.
+    /// Takes the lock to read; parks the thread while a writer has it or is next. No cancellation
+    /// point.
     ///
     /// # Errors
     ///
@@ -92,6 +127,14 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     ///
     /// If more than 2^30 guards exist.
+    ///
+    /// ```
+    /// let lock = trefoil_sync::RwLock::new(1);
+    /// let here = lock.read().unwrap();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| assert_eq!(*lock.read().unwrap(), *here));
+    /// });
+    /// ```
     #[inline]
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
@@ -104,17 +147,36 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     ///
     /// [`TryLockError::WouldBlock`], else as [`read`](RwLock::read).
+    ///
+    /// ```
+    /// let lock = trefoil_sync::RwLock::new(1);
+    /// let writing = lock.write().unwrap();
+    /// assert!(lock.try_read().is_err());
+    /// drop(writing);
+    /// assert_eq!(*lock.try_read().unwrap(), 1);
+    /// ```
     #[inline]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         let locked = self.sharing.try_take(Access::Read).then(|| self.reads());
         self.poison.wrap_attempt(locked)
     }
 
-    /// Takes the lock to write; parks the thread while anybody has it.
+    /// Takes the lock to write; parks the thread while anybody has it. No cancellation point.
     ///
     /// # Errors
     ///
     /// If the lock is poisoned; the error holds the guard.
+    ///
+    /// ```
+    /// let sum = trefoil_sync::RwLock::new(0);
+    /// std::thread::scope(|scope| {
+    ///     for n in 1..=3 {
+    ///         let sum = &sum;
+    ///         scope.spawn(move || *sum.write().unwrap() += n);
+    ///     }
+    /// });
+    /// assert_eq!(*sum.read().unwrap(), 6);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
@@ -127,6 +189,14 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     ///
     /// [`TryLockError::WouldBlock`], else as [`write`](RwLock::write).
+    ///
+    /// ```
+    /// let lock = trefoil_sync::RwLock::new(1);
+    /// let reading = lock.read().unwrap();
+    /// assert!(lock.try_write().is_err());
+    /// drop(reading);
+    /// *lock.try_write().unwrap() = 2;
+    /// ```
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         let locked = self.sharing.try_take(Access::Write).then(|| self.writes());
@@ -236,29 +306,75 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
-    /// Whether a thread has panicked while it wrote.
+    /// Whether a thread has panicked while it wrote. Does not wait.
+    ///
+    /// ```
+    /// let lock = trefoil_sync::RwLock::new(());
+    /// let panics = std::thread::scope(|scope| {
+    ///     let panics = scope.spawn(|| {
+    ///         let _writing = lock.write().unwrap();
+    ///         panic!("what it guards may be half changed");
+    ///     });
+    ///     panics.join()
+    /// });
+    /// assert!(panics.is_err() && lock.is_poisoned());
+    /// ```
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.poison.is_set()
     }
 
-    /// Forgets that a thread has panicked while it wrote.
+    /// Forgets that a thread has panicked while it wrote. Does not wait.
+    ///
+    /// ```
+    /// let lock = trefoil_sync::RwLock::new(1);
+    /// let panics = std::thread::scope(|scope| {
+    ///     let panics = scope.spawn(|| {
+    ///         *lock.write().unwrap() = 2;
+    ///         let _writing = lock.write();
+    ///         panic!("it is meant to");
+    ///     });
+    ///     panics.join()
+    /// });
+    /// assert!(panics.is_err());
+    /// *lock.write().unwrap_err().into_inner() = 1; // put in order
+    /// lock.clear_poison();
+    /// assert_eq!(*lock.read().unwrap(), 1);
+    /// ```
     pub fn clear_poison(&self) {
         self.poison.clear();
     }
 
-    /// The value, when the lock is not shared.
+    /// The value, when the lock is not shared. Does not wait.
     ///
     /// # Errors
     ///
     /// If the lock is poisoned; the error holds the reference.
+    ///
+    /// ```
+    /// let mut lock = trefoil_sync::RwLock::new(1);
+    /// *lock.get_mut().unwrap() += 1;
+    /// assert_eq!(lock.into_inner().unwrap(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
         self.poison.wrap(self.value.get_mut())
     }
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// Turns the right to write into one to read, without giving the lock back between.
+    /// Turns the right to write into one to read, without giving the lock back between. Does not
+    /// wait; readers that wait are let in.
+    ///
+    /// ```
+    /// use trefoil_sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let mut writing = lock.write().unwrap();
+    /// *writing = 2;
+    /// let reading = RwLockWriteGuard::downgrade(writing);
+    /// assert_eq!(*reading + *lock.read().unwrap(), 4);
+    /// assert!(lock.try_write().is_err());
+    /// ```
     pub fn downgrade(guard: RwLockWriteGuard<'a, T>) -> RwLockReadGuard<'a, T> {
         let lock = guard.lock;
         lock.poison.given_back(guard.taken);

@@ -43,6 +43,14 @@ struct State {
 }
 
 /// Permits of a [`Semaphore`]; gives them back when it is dropped.
+///
+/// ```
+/// let semaphore = trefoil_sync::Semaphore::new(1);
+/// let permit = semaphore.acquire();
+/// assert_eq!(semaphore.available_permits(), 0);
+/// drop(permit);
+/// assert_eq!(semaphore.available_permits(), 1);
+/// ```
 #[must_use = "if unused the permit is given back at once"]
 #[derive(Debug)]
 pub struct SemaphorePermit<'a> {
@@ -92,6 +100,13 @@ impl State {
 
 impl Semaphore {
     /// A semaphore with this many permits.
+    ///
+    /// ```
+    /// use trefoil_sync::Semaphore;
+    ///
+    /// static CONNECTIONS: Semaphore = Semaphore::new(100);
+    /// assert_eq!(CONNECTIONS.available_permits(), 100);
+    /// ```
     #[must_use]
     pub const fn new(permits: usize) -> Semaphore {
         Semaphore {
@@ -102,13 +117,32 @@ impl Semaphore {
         }
     }
 
-    /// Takes a permit; parks the thread until there is one.
+    /// Takes a permit; parks the thread until there is one. A cancellation point when it has to
+    /// wait.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(0);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| semaphore.add_permits(1));
+    ///     drop(semaphore.acquire());
+    /// });
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     #[track_caller]
     pub fn acquire(&self) -> SemaphorePermit<'_> {
         self.acquire_many(1)
     }
 
-    /// Takes `count` permits at once; parks the thread until there are so many.
+    /// Takes `count` permits at once; parks the thread until there are so many. A cancellation
+    /// point when it has to wait.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(3);
+    /// let two = semaphore.acquire_many(2);
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// drop(two);
+    /// assert_eq!(semaphore.acquire_many(3).num_permits(), 3);
+    /// ```
     #[track_caller]
     pub fn acquire_many(&self, count: usize) -> SemaphorePermit<'_> {
         self.acquire_as(count, &Wait::new(Reason::Semaphore))
@@ -116,19 +150,43 @@ impl Semaphore {
     }
 
     /// Takes a permit, if there is one and nobody waits for it. Does not wait.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(1);
+    /// let permit = semaphore.try_acquire().unwrap();
+    /// assert!(semaphore.try_acquire().is_none());
+    /// drop(permit);
+    /// assert!(semaphore.try_acquire().is_some());
+    /// ```
     #[must_use = "the permit is given back at once"]
     pub fn try_acquire(&self) -> Option<SemaphorePermit<'_>> {
         self.try_acquire_many(1)
     }
 
     /// Takes `count` permits, if there are so many and nobody waits. Does not wait.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(2);
+    /// assert!(semaphore.try_acquire_many(3).is_none());
+    /// assert!(semaphore.try_acquire_many(2).is_some());
+    /// ```
     #[must_use = "the permits are given back at once"]
     pub fn try_acquire_many(&self, count: usize) -> Option<SemaphorePermit<'_>> {
         let taken = self.state.lock().take(count);
         taken.then(|| self.permit(count))
     }
 
-    /// As [`acquire`](Semaphore::acquire), for at most this long.
+    /// As [`acquire`](Semaphore::acquire), for at most this long. `None`: the time was over.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let semaphore = trefoil_sync::Semaphore::new(1);
+    /// let permit = semaphore.acquire();
+    /// assert!(semaphore.acquire_timeout(Duration::from_millis(1)).is_none());
+    /// drop(permit);
+    /// assert!(semaphore.acquire_timeout(Duration::from_millis(1)).is_some());
+    /// ```
     #[track_caller]
     #[must_use = "the permit is given back at once"]
     pub fn acquire_timeout(&self, duration: Duration) -> Option<SemaphorePermit<'_>> {
@@ -136,7 +194,17 @@ impl Semaphore {
         self.acquire_as(1, &wait.until(thread::deadline_after(duration)))
     }
 
-    /// As [`acquire`](Semaphore::acquire), until this time at the latest.
+    /// As [`acquire`](Semaphore::acquire), until this time at the latest. `None`: the time was
+    /// over.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let semaphore = trefoil_sync::Semaphore::new(1);
+    /// let permit = semaphore.acquire_deadline(Instant::now());
+    /// assert!(permit.is_some());
+    /// assert!(semaphore.acquire_deadline(Instant::now()).is_none());
+    /// ```
     #[track_caller]
     #[must_use = "the permit is given back at once"]
     pub fn acquire_deadline(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
@@ -278,7 +346,13 @@ impl Semaphore {
         }
     }
 
-    /// How many permits are there now.
+    /// How many permits are there now. Does not wait.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(2);
+    /// let _one = semaphore.acquire();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     #[must_use]
     pub fn available_permits(&self) -> usize {
         self.state.lock().permits
@@ -299,11 +373,20 @@ impl Semaphore {
         taken
     }
 
-    /// Adds permits, and lets threads go on that wait for them.
+    /// Adds permits, and lets threads go on that wait for them. Does not wait.
     ///
     /// # Panics
     ///
     /// If there would be more than `usize::MAX`.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(0);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| semaphore.acquire_many(2).forget());
+    ///     semaphore.add_permits(2);
+    /// });
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// ```
     pub fn add_permits(&self, count: usize) {
         let mut state = self.state.lock();
         let Some(permits) = state.permits.checked_add(count) else {
@@ -318,12 +401,18 @@ impl Semaphore {
 }
 
 impl SemaphorePermit<'_> {
-    /// Keeps the permits for ever: the semaphore has so many less.
+    /// Keeps the permits for ever: the semaphore has so many less. Does not wait.
+    ///
+    /// ```
+    /// let semaphore = trefoil_sync::Semaphore::new(2);
+    /// semaphore.acquire().forget();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     pub fn forget(mut self) {
         self.count = 0;
     }
 
-    /// How many permits it holds.
+    /// How many permits it holds. Does not wait.
     ///
     /// ```
     /// let semaphore = trefoil_sync::Semaphore::new(2);
@@ -334,7 +423,7 @@ impl SemaphorePermit<'_> {
         self.count
     }
 
-    /// Takes the other's permits into this one.
+    /// Takes the other's permits into this one. Does not wait.
     ///
     /// # Panics
     ///
@@ -355,7 +444,7 @@ impl SemaphorePermit<'_> {
         self.count += mem::take(&mut other.count);
     }
 
-    /// Takes `count` permits out of this one. `None`: it has fewer.
+    /// Takes `count` permits out of this one. `None`: it has fewer. Does not wait.
     ///
     /// ```
     /// let semaphore = trefoil_sync::Semaphore::new(2);
@@ -372,7 +461,7 @@ impl SemaphorePermit<'_> {
 }
 
 impl OwnedSemaphorePermit {
-    /// Keeps the permits for ever: the semaphore has so many less.
+    /// Keeps the permits for ever: the semaphore has so many less. Does not wait.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -387,7 +476,7 @@ impl OwnedSemaphorePermit {
         self.count = 0;
     }
 
-    /// How many permits it holds.
+    /// How many permits it holds. Does not wait.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -400,7 +489,7 @@ impl OwnedSemaphorePermit {
         self.count
     }
 
-    /// The semaphore that it belongs to.
+    /// The semaphore that it belongs to. Does not wait.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -40,7 +40,14 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder that leaves everything to the environment, the features and the model.
+    /// A builder that leaves everything to the environment, the features and the model. Does not
+    /// wait.
+    ///
+    /// ```
+    /// let runtime = trefoil::Builder::new().build()?;
+    /// assert_eq!(runtime.run(|| 1 + 1), 2);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -181,6 +188,16 @@ impl Builder {
     /// (`docs/environment.md` lists them); of the kind `OutOfMemory`, no room for so many workers; or
     /// what the operating system says when it refuses descriptors for a poller (each hybrid worker
     /// needs three).
+    ///
+    /// ```
+    /// # if cfg!(not(feature = "green")) { return Ok(()); }
+    /// use trefoil::{Builder, Error, Model};
+    ///
+    /// let runtime = Builder::new().model(Model::Green).build()?;
+    /// assert_eq!(runtime.run(|| 1 + 1), 2);
+    /// assert!(matches!(Builder::new().workers(0).build(), Err(Error::Workers(0))));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn build(self) -> Result<Runtime, Error> {
         self.check()?;
         let model = selection::select(self.model)?;

@@ -155,6 +155,8 @@ pub mod channel {
 /// errors they are used with.
 ///
 /// Where `std` blocks the OS thread, these park the thread. They may be held across any wait.
+/// To make an object, to clone and to drop a handle of one never waits. Inside
+/// [`thread::no_suspend`] a call that would have to wait panics instead.
 ///
 /// ```
 /// use trefoil::sync::{Arc, Mutex};

@@ -43,6 +43,12 @@ impl Runtime {
     /// # Errors
     ///
     /// As [`Builder::build`].
+    ///
+    /// ```
+    /// let runtime = trefoil::Runtime::new()?;
+    /// assert_eq!(runtime.run(|| 1 + 1), 2);
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
     pub fn new() -> Result<Runtime, Error> {
         Builder::new().build()
     }

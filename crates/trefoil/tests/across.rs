@@ -83,3 +83,60 @@ mod beside_green {
 mod beside_hybrid {
     trefoil_conformance::suite_beside!(crate::Hybrid);
 }
+
+/// The four kinds of threads at once: those of each model, a kernel thread among green ones, and a plain
+/// one.
+mod every_kind {
+    use std::sync::mpsc::{Sender, channel};
+
+    use trefoil::sync::CancellationToken;
+    use trefoil::{Builder, Model, thread, threads};
+    use trefoil_conformance::watched;
+
+    /// Says who it is, then waits.
+    fn listen(token: &CancellationToken, tell: &Sender<thread::Thread>) -> Model {
+        tell.send(thread::current()).unwrap();
+        token.wait();
+        thread::current().model()
+    }
+
+    fn a_token_is_heard() {
+        let token = CancellationToken::new();
+        let (tell, told) = channel();
+        let runs = Model::ALL.map(|model| {
+            let (token, tell) = (token.child_token(), tell.clone());
+            std::thread::spawn(move || {
+                let runtime = Builder::new().model(model).build().unwrap();
+                runtime.run(move || {
+                    let (below, also) = (token.child_token(), tell.clone());
+                    let kernel = thread::Builder::new().model(Model::Kernel);
+                    let kernel = kernel.spawn(move || listen(&below, &also)).unwrap();
+                    let own = thread::spawn(move || listen(&token, &tell));
+                    [own.join().unwrap(), kernel.join().unwrap()]
+                })
+            })
+        });
+        let plain = {
+            let token = token.clone();
+            std::thread::spawn(move || listen(&token, &tell))
+        };
+        // All seven wait, each in its own way.
+        let listeners: Vec<_> = told.iter().take(7).map(|thread| thread.id()).collect();
+        while !threads()
+            .iter()
+            .filter(|info| listeners.contains(&info.id))
+            .all(|info| info.waiting.is_some())
+        {
+            std::thread::yield_now();
+        }
+        token.cancel();
+        let heard = runs.map(|run| run.join().unwrap());
+        assert_eq!(heard, Model::ALL.map(|model| [model, Model::Kernel]));
+        assert_eq!(plain.join().unwrap(), Model::Kernel);
+    }
+
+    #[test]
+    fn one_token_is_heard_by_all() {
+        watched("every_kind::one_token_is_heard_by_all", a_token_is_heard);
+    }
+}

@@ -263,3 +263,23 @@ macro_rules! program {
 
 program!(by_std, std::sync);
 program!(by_trefoil, trefoil::sync);
+
+/// Handles of threads, as those of std, and what std does not have: all may go through `catch_unwind`.
+#[test]
+fn handles_and_the_other_objects_are_calm() {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+    use trefoil::sync::{
+        CancellationToken, DropGuard, OwnedSemaphorePermit, Semaphore, SemaphorePermit, WaitGroup,
+        oneshot,
+    };
+    use trefoil::thread::{Thread, ThreadId};
+
+    fn calm<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+
+    calm::<(std::thread::Thread, std::thread::ThreadId)>();
+    calm::<(Thread, ThreadId)>();
+    calm::<(CancellationToken, DropGuard)>();
+    calm::<(Semaphore, SemaphorePermit<'_>, OwnedSemaphorePermit)>();
+    calm::<WaitGroup>();
+    calm::<(oneshot::Sender<u8>, oneshot::Receiver<u8>)>();
+}

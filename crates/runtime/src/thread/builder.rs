@@ -14,9 +14,31 @@ use crate::model::Model;
 use crate::os::Placement;
 
 /// The largest stack that a thread may ask for: 1 GiB.
+///
+/// ```
+/// use trefoil_runtime::thread::{Builder, MAX_STACK_SIZE};
+///
+/// let too_large = Builder::new().stack_size(MAX_STACK_SIZE + 1).spawn(|| ());
+/// assert_eq!(too_large.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+/// ```
 pub const MAX_STACK_SIZE: usize = 1 << 30;
 
 /// Says how a thread is to be, then spawns it; as `std::thread::Builder`, with a model.
+///
+/// ```
+/// use trefoil_runtime::thread::{self, Builder};
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let builder = Builder::new().name("adder".to_owned()).stack_size(64 * 1024);
+/// let adder = builder.spawn(|| {
+///     assert_eq!(thread::current().name(), Some("adder"));
+///     1 + 1
+/// })?;
+/// assert_eq!(adder.join().unwrap(), 2);
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug, Default)]
 #[must_use = "a builder does nothing until it spawns"]
 pub struct Builder {
@@ -29,13 +51,38 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder that leaves everything to the runtime.
+    /// A builder that leaves everything to the runtime. Does not wait, and nor do the other methods
+    /// but those that spawn.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let thread = Builder::new().spawn(|| 1 + 1)?;
+    /// assert_eq!(thread.join().unwrap(), 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn new() -> Builder {
         Builder::default()
     }
 
     /// Names the thread. Dumps and deadlock reports show the name; on the kernel model
     /// debuggers and `top` show its first 15 bytes too. It must not contain a NUL: [`spawn`](Builder::spawn) refuses it.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let named = Builder::new().name("reader".to_owned()).spawn(|| ())?;
+    /// assert_eq!(named.thread().name(), Some("reader"));
+    /// let refused = Builder::new().name("a\0b".to_owned()).spawn(|| ());
+    /// assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn name(self, name: String) -> Builder {
         Builder {
             name: Some(name),
@@ -48,6 +95,20 @@ impl Builder {
     ///
     /// A thread that overflows its stack ends the process, with a report of its name, model and
     /// stack size.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let deep = Builder::new().stack_size(4 << 20).spawn(|| {
+    ///     let large = std::hint::black_box([1_u8; 1 << 20]);
+    ///     large.len()
+    /// })?;
+    /// assert_eq!(deep.join().unwrap(), 1 << 20);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn stack_size(self, size: usize) -> Builder {
         Builder {
             stack_size: Some(size),
@@ -57,6 +118,21 @@ impl Builder {
 
     /// Gives the thread a model of its own inside this runtime: `Model::Kernel` puts one
     /// that computes for long, or calls what blocks, on its own kernel thread.
+    ///
+    /// ```
+    /// use trefoil_runtime::Model;
+    /// use trefoil_runtime::thread::{self, Builder};
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let computes = Builder::new().model(Model::Kernel).spawn(|| {
+    ///     assert_eq!(thread::current().model(), Model::Kernel);
+    ///     (1..=1000_u64).sum::<u64>()
+    /// })?;
+    /// assert_eq!(computes.join().unwrap(), 500_500);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn model(self, model: Model) -> Builder {
         Builder {
             model: Some(model),
@@ -106,8 +182,11 @@ impl Builder {
     }
 
     /// Spawns the thread on the current thread's runtime. It has not necessarily started
-    /// when this returns. Never blocks; but with a priority or an affinity it blocks the OS thread until
-    /// the new one has begun and got them.
+    /// when this returns.
+    ///
+    /// It does not wait on green and hybrid. On kernel, where there is no room for one more OS thread, it
+    /// waits for idle ones to end, some seconds at most, before it is refused; and with a priority or an
+    /// affinity it blocks until the new OS thread has begun and got them. No cancellation point.
     ///
     /// # Errors
     ///
@@ -117,6 +196,21 @@ impl Builder {
     /// of the model; a priority or an affinity of a thread that is no kernel thread.
     /// `PermissionDenied`: a priority above the process's own. Else what the operating system says when it refuses a kernel thread or
     /// memory.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let number = 20;
+    /// let thread = Builder::new().spawn(move || number + 1)?;
+    /// assert_eq!(thread.join().unwrap(), 21);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// // A plain OS thread belongs to no runtime.
+    /// assert_eq!(Builder::new().spawn(|| ()).unwrap_err().kind(), ErrorKind::Unsupported);
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
@@ -221,11 +315,18 @@ impl Builder {
     }
 }
 
-/// Checks a stack size that somebody asks for.
+/// Checks a stack size that somebody asks for. Does not wait.
 ///
 /// # Errors
 ///
 /// `InvalidInput`: it is 0 or above [`MAX_STACK_SIZE`].
+///
+/// ```
+/// use trefoil_runtime::thread::{MAX_STACK_SIZE, check_stack_size};
+///
+/// assert!(check_stack_size(MAX_STACK_SIZE).is_ok());
+/// assert!(check_stack_size(0).is_err());
+/// ```
 pub fn check_stack_size(size: usize) -> io::Result<()> {
     match size {
         0 => Err(invalid("a thread needs a stack: its size must not be 0")),
@@ -280,12 +381,24 @@ fn no_companion(runtime: Model, wanted: Model) -> io::Error {
     )
 }
 
-/// Spawns a thread on the current thread's runtime, as `std::thread::spawn`. Never blocks.
+/// Spawns a thread on the current thread's runtime, as `std::thread::spawn`. Waits no more than
+/// [`Builder::spawn`].
 ///
 /// # Panics
 ///
 /// If the thread cannot be started, for instance because the calling thread belongs to no
 /// runtime; [`Builder::spawn`] gives an error instead.
+///
+/// ```
+/// use trefoil_runtime::thread;
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let threads: Vec<_> = (1..=3).map(|n| thread::spawn(move || n * n)).collect();
+/// let squares: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+/// assert_eq!(squares, [1, 4, 9]);
+/// # });
+/// ```
 #[track_caller]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where

@@ -70,9 +70,9 @@ where
 fn both<RA, RB>(first: Result<RA>, second: Result<RB>) -> (RA, RB) {
     match (first, second) {
         (Ok(first), Ok(second)) => (first, second),
-        (Err(payload), _) => panic::resume_unwind(payload),
+        (Err(payload), _) => cancel::resume(payload),
         (Ok(_), Err(payload)) if payload.is::<Cancelled>() => cancel::raise(),
-        (Ok(_), Err(payload)) => panic::resume_unwind(payload),
+        (Ok(_), Err(payload)) => cancel::resume(payload),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::ptr::NonNull;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::header::{Header, ThreadId};
 use crate::current;
@@ -10,6 +11,13 @@ use crate::model::Model;
 
 /// A handle to a thread, as `std::thread::Thread`: clones name the same thread, and it may
 /// outlive the thread.
+///
+/// ```
+/// use trefoil_runtime::thread;
+///
+/// let me = thread::current();
+/// assert_eq!(me.id(), thread::current().id());
+/// ```
 #[repr(transparent)]
 pub struct Thread {
     header: NonNull<Header>,
@@ -56,25 +64,60 @@ impl Thread {
         core::mem::ManuallyDrop::new(self).header
     }
 
-    /// The thread's number, unique in the process.
+    /// The thread's number, unique in the process. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    /// let here = thread::current().id();
+    /// let there = std::thread::spawn(|| thread::current().id()).join().unwrap();
+    /// assert_ne!(here, there);
+    /// ```
     #[must_use]
     pub fn id(&self) -> ThreadId {
         self.header().id
     }
 
-    /// The thread's name, if it was given one.
+    /// The thread's name, if it was given one. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::Builder;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let named = Builder::new().name("reader".to_owned()).spawn(|| ())?;
+    /// assert_eq!(named.thread().name(), Some("reader"));
+    /// let nameless = Builder::new().spawn(|| ())?;
+    /// assert_eq!(nameless.thread().name(), None);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.header().traits.name.as_deref()
     }
 
-    /// The model by which the thread waits. A plain OS thread counts as a kernel thread.
+    /// The model by which the thread waits. A plain OS thread counts as a kernel thread. Does not
+    /// wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::{Model, thread};
+    ///
+    /// assert_eq!(thread::current().model(), Model::Kernel); // a plain OS thread
+    /// ```
     #[must_use]
     pub fn model(&self) -> Model {
         self.header().model
     }
 
-    /// Whether it is the calling thread.
+    /// Whether it is the calling thread. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    /// let other = std::thread::spawn(thread::current).join().unwrap();
+    /// assert!(thread::current().is_current() && !other.is_current());
+    /// ```
     #[must_use]
     pub fn is_current(&self) -> bool {
         current::thread_ref() == self.as_ref()
@@ -84,6 +127,14 @@ impl Thread {
     /// `std`: at most one unpark is remembered. Never blocks; any thread may call it, of
     /// whichever runtime, and a plain `std::thread` too. Unparking a thread that has ended
     /// does nothing.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    /// let waits = thread::current();
+    /// std::thread::spawn(move || waits.unpark());
+    /// thread::park();
+    /// ```
     pub fn unpark(&self) {
         let header = self.header();
         if header.is_here() {
@@ -190,6 +241,10 @@ impl fmt::Debug for Thread {
             .finish()
     }
 }
+
+// As `std`'s: nobody's code runs while what it names is changed.
+impl UnwindSafe for Thread {}
+impl RefUnwindSafe for Thread {}
 
 /// A thread that is known to be alive for another reason than a reference: the waiting
 /// thread of a waiter, the current thread.

@@ -44,6 +44,15 @@ use crate::unwinding::Suspended;
 
 /// A number that names a thread. No two threads of a process have the same, ever,
 /// whichever runtime they belong to.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use trefoil_runtime::thread;
+///
+/// let mut turns = HashMap::new();
+/// *turns.entry(thread::current().id()).or_insert(0) += 1;
+/// assert_eq!(turns[&thread::current().id()], 1);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ThreadId(pub(crate) NonZeroU64);
 
@@ -54,7 +63,14 @@ impl fmt::Debug for ThreadId {
 }
 
 impl ThreadId {
-    /// The number itself.
+    /// The number itself. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    /// let id = thread::current().id();
+    /// assert_eq!(format!("{id:?}"), format!("ThreadId({})", id.get()));
+    /// ```
     #[must_use]
     pub fn get(self) -> NonZeroU64 {
         self.0

@@ -15,6 +15,18 @@ use crate::wait::{Outcome, Wait, Waiter};
 /// on by itself.
 ///
 /// It works from every thread: one of another runtime, and a plain `std::thread` too.
+///
+/// ```
+/// use trefoil_runtime::thread::{self, JoinHandle};
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let adder: JoinHandle<i32> = thread::spawn(|| 1 + 1);
+/// // Anybody may join it.
+/// let joins = std::thread::spawn(move || adder.join().unwrap());
+/// assert_eq!(joins.join().unwrap(), 2);
+/// # });
+/// ```
 pub struct JoinHandle<T> {
     thread: Thread,
     result: PhantomData<fn() -> T>,
@@ -37,19 +49,55 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// The thread itself: its name and id, and `unpark`.
+    /// The thread itself: its name and id, and `unpark`. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let waits = thread::spawn(thread::park);
+    /// waits.thread().unpark();
+    /// waits.join().unwrap();
+    /// # });
+    /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
         &self.thread
     }
 
-    /// Whether the thread has ended, so that `join` would return at once.
+    /// Whether the thread has ended, so that `join` would return at once. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let adder = thread::spawn(|| 1 + 1);
+    /// while !adder.is_finished() {
+    ///     thread::yield_now();
+    /// }
+    /// assert_eq!(adder.join().unwrap(), 2); // at once
+    /// # });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.header().join.is_done()
     }
 
-    /// Asks the thread to end; see [`Thread::cancel`]. `join` tells when it has.
+    /// Asks the thread to end; see [`Thread::cancel`]. `join` tells when it has. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Cancelled;
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let waits = thread::spawn(thread::park);
+    /// waits.cancel();
+    /// assert!(waits.join().unwrap_err().is::<Cancelled>());
+    /// # });
+    /// ```
     pub fn cancel(&self) {
         self.thread.cancel();
     }
@@ -63,7 +111,7 @@ impl<T> JoinHandle<T> {
     ///
     /// ```
     /// use std::sync::mpsc;
-    /// use trefoil_runtime::thread::JoinHandle;
+    /// use trefoil_runtime::thread::{self, JoinHandle};
     ///
     /// /// Tells a channel of `std` that the thread has ended.
     /// fn end_of<T>(handle: &JoinHandle<T>) -> mpsc::Receiver<()> {
@@ -71,6 +119,13 @@ impl<T> JoinHandle<T> {
     ///     handle.on_finish(move || drop(sender.send(())));
     ///     receiver
     /// }
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let adder = thread::spawn(|| 1 + 1);
+    /// end_of(&adder).recv().unwrap();
+    /// assert!(adder.is_finished());
+    /// # });
     /// ```
     pub fn on_finish(&self, hook: impl FnOnce() + Send + 'static) {
         if let Err(hook) = self.thread.header().join.tell(Box::new(hook)) {
@@ -91,6 +146,17 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// If a thread joins itself, which would wait for ever.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// assert_eq!(thread::spawn(|| 1 + 1).join().unwrap(), 2);
+    /// let panic = thread::spawn(|| panic!("no luck")).join().unwrap_err();
+    /// assert_eq!(panic.downcast_ref(), Some(&"no luck"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn join(self) -> Result<T> {
         self.join_by(Wait::new(Reason::Join).cancellable())

@@ -19,6 +19,18 @@ use crate::spin::Spin;
 /// # Panics
 ///
 /// If it is polled again after it was ready.
+///
+/// ```
+/// use trefoil_runtime::future::block_on;
+/// use trefoil_runtime::thread;
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let (one, two) = (thread::spawn(|| 1), thread::spawn(|| 2));
+/// let sum = block_on(async { one.await.unwrap() + two.await.unwrap() });
+/// assert_eq!(sum, 3);
+/// # });
+/// ```
 #[must_use = "a future does nothing unless it is awaited; dropped, it detaches the thread"]
 pub struct JoinFuture<T> {
     handle: Option<JoinHandle<T>>,
@@ -34,12 +46,18 @@ impl<T> IntoFuture for JoinHandle<T> {
     /// thread, or its cancellation, is an error.
     ///
     /// ```
-    /// use trefoil_runtime::thread::JoinHandle;
+    /// use trefoil_runtime::future::block_on;
+    /// use trefoil_runtime::thread::{self, JoinHandle};
     ///
     /// /// What two threads compute, for async code.
     /// async fn sum(one: JoinHandle<u32>, two: JoinHandle<u32>) -> u32 {
     ///     one.await.unwrap() + two.await.unwrap()
     /// }
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// assert_eq!(block_on(sum(thread::spawn(|| 1), thread::spawn(|| 2))), 3);
+    /// # });
     /// ```
     fn into_future(self) -> JoinFuture<T> {
         JoinFuture {

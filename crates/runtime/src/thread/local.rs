@@ -83,14 +83,52 @@ macro_rules! thread_local {
 /// **An initializer** may wait too, and use other variables. If it uses its own, the value that was
 /// made first stays, and the other is dropped.
 ///
+/// **Waiting.** Its methods wait for nothing themselves; what they call may.
+///
 /// What is left behind with a thread that never ends is not dropped, nor what the destructor of a
 /// `std::thread_local!` makes after a plain thread's own have been dropped.
+///
+/// ```
+/// use std::cell::Cell;
+/// use trefoil_runtime::thread::LocalKey;
+///
+/// trefoil_runtime::thread_local!(static TURNS: Cell<u32> = const { Cell::new(0) });
+///
+/// fn count(key: &'static LocalKey<Cell<u32>>) -> u32 {
+///     key.set(key.get() + 1);
+///     key.get()
+/// }
+///
+/// assert_eq!((count(&TURNS), count(&TURNS)), (1, 2));
+/// assert_eq!(std::thread::spawn(|| count(&TURNS)).join().unwrap(), 1);
+/// ```
 pub struct LocalKey<T: 'static> {
     number: Number,
     init: fn() -> T,
 }
 
 /// [`LocalKey::try_with`] was called during or after the variable's destruction.
+///
+/// ```
+/// use std::sync::Mutex;
+/// use trefoil_runtime::thread::AccessError;
+///
+/// static SEEN: Mutex<Option<Result<(), AccessError>>> = Mutex::new(None);
+///
+/// struct Asks;
+/// impl Drop for Asks {
+///     fn drop(&mut self) {
+///         *SEEN.lock().unwrap() = Some(ASKS.try_with(|_| ()));
+///     }
+/// }
+/// trefoil_runtime::thread_local!(static ASKS: Asks = Asks);
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// trefoil_runtime::thread::spawn(|| ASKS.with(|_| ())).join().unwrap();
+/// # });
+/// assert!(SEEN.lock().unwrap().take().unwrap().is_err());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccessError;

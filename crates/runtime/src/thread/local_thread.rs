@@ -27,7 +27,7 @@ pub struct LocalJoinHandle<T> {
 }
 
 impl<T> LocalJoinHandle<T> {
-    /// The thread itself, as [`JoinHandle::thread`].
+    /// The thread itself, as [`JoinHandle::thread`]. Does not wait.
     ///
     /// See [`spawn_local`] for an example.
     #[must_use]
@@ -35,7 +35,7 @@ impl<T> LocalJoinHandle<T> {
         self.handle.thread()
     }
 
-    /// Whether the thread has ended, so that `join` would return at once.
+    /// Whether the thread has ended, so that `join` would return at once. Does not wait.
     ///
     /// See [`spawn_local`] for an example.
     #[must_use]
@@ -114,7 +114,7 @@ where
 
 impl Builder {
     /// Spawns a thread on the very OS thread that calls this, as this builder says; see
-    /// [`spawn_local`].
+    /// [`spawn_local`]. Does not wait.
     ///
     /// # Errors
     ///

@@ -2,6 +2,9 @@
 //!
 //! Everything works alike in all three models. From a plain `std::thread`, everything but
 //! spawning works too; spawning needs a runtime.
+//!
+//! No runtime is below this crate, so an example that spawns runs in a small one of its own, whose
+//! lines are hidden: `in_a_run.md`.
 
 mod block;
 mod builder;

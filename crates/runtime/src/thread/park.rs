@@ -13,7 +13,7 @@ use crate::reason::Reason;
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
 
-/// The calling thread's handle. A plain `std::thread` gets one too.
+/// The calling thread's handle. A plain `std::thread` gets one too. Does not wait.
 ///
 /// ```
 /// let me = trefoil_runtime::thread::current();
@@ -105,17 +105,39 @@ fn sleep_as(wait: &Wait) {
 }
 
 /// The time after `duration` by the current runtime's clock. `None`: beyond what the clock
-/// can tell, which is longer than any process lives.
+/// can tell, which is longer than any process lives. Does not wait.
+///
+/// ```
+/// use std::time::Duration;
+/// use trefoil_runtime::thread::deadline_after;
+///
+/// assert!(deadline_after(Duration::from_secs(1)) > deadline_after(Duration::ZERO));
+/// assert_eq!(deadline_after(Duration::MAX), None);
+/// ```
 #[must_use]
 pub fn deadline_after(duration: Duration) -> Option<Instant> {
     current::with_runtime(|runtime| runtime.now().checked_add(duration))
 }
 
-/// Lets other threads that are ready run first. No cancellation point.
+/// Lets other threads that are ready run first. No cancellation point. On green and hybrid the
+/// thread goes to the end of the ready queue; a kernel thread calls `sched_yield(2)`.
 ///
 /// # Panics
 ///
 /// Inside [`no_suspend`](super::no_suspend).
+///
+/// ```
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use trefoil_runtime::thread;
+///
+/// let done = AtomicBool::new(false);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| done.store(true, Ordering::Release));
+///     while !done.load(Ordering::Acquire) {
+///         thread::yield_now();
+///     }
+/// });
+/// ```
 #[inline(always)]
 #[track_caller]
 pub fn yield_now() {
@@ -163,7 +185,7 @@ where
     });
     match result.expect("the runtime makes the call before it returns") {
         Ok(value) => value,
-        Err(payload) => panic::resume_unwind(payload),
+        Err(payload) => cancel::resume(payload),
     }
 }
 
@@ -205,11 +227,28 @@ pub fn uncancellable<T>(f: impl FnOnce() -> T) -> T {
     within(Kind::Shield, f).expect("nothing is raised for a shield")
 }
 
-/// Whether the calling thread is unwinding because of a panic.
+/// Whether the calling thread is unwinding because of a panic. Does not wait.
 ///
 /// Other than `std::thread::panicking`, this is not fooled by another fiber of the same OS
 /// thread that waits in the middle of an unwinding. While one does, it says `false` for
 /// all its neighbours, even one that panics itself.
+///
+/// ```
+/// use trefoil_runtime::thread;
+///
+/// struct Asks;
+/// impl Drop for Asks {
+///     fn drop(&mut self) {
+///         assert!(thread::panicking());
+///     }
+/// }
+///
+/// let panics = std::thread::spawn(|| {
+///     let _asks = Asks;
+///     panic!("it is meant to");
+/// });
+/// assert!(panics.join().is_err() && !thread::panicking());
+/// ```
 #[must_use]
 pub fn panicking() -> bool {
     unwinding::panicking()

@@ -12,6 +12,7 @@ use std::thread::Result;
 use super::Thread;
 use super::builder::Builder;
 use super::join::JoinHandle;
+use crate::cancel;
 use crate::current;
 use crate::no_suspend;
 use crate::reason::Reason;
@@ -59,6 +60,20 @@ impl ScopeData {
 }
 
 /// A scope in which threads are spawned that may borrow from outside it; see [`scope`].
+///
+/// ```
+/// use trefoil_runtime::thread::{self, Scope};
+///
+/// fn greet<'scope>(scope: &'scope Scope<'scope, '_>, name: &'scope str) {
+///     scope.spawn(move || assert_eq!(name.len(), 3));
+/// }
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let names = ["Ada".to_owned(), "Eve".to_owned()];
+/// thread::scope(|scope| names.iter().for_each(|name| greet(scope, name)));
+/// # });
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     data: Arc<ScopeData>,
     /// Invariant over `'scope`, as in `std`: else a child could be given a shorter one.
@@ -76,6 +91,21 @@ pub struct Scope<'scope, 'env: 'scope> {
 ///
 /// Inside [`no_suspend`](super::no_suspend), before `body` is called. With `body`'s panic, if it panicked; else, if a thread panicked whose handle was not
 /// joined. In both cases all threads have ended before.
+///
+/// ```
+/// use trefoil_runtime::thread;
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let mut numbers = [1, 2, 3];
+/// thread::scope(|scope| {
+///     for number in &mut numbers {
+///         scope.spawn(|| *number *= 10);
+///     }
+/// });
+/// assert_eq!(numbers, [10, 20, 30]);
+/// # });
+/// ```
 #[track_caller]
 pub fn scope<'env, F, T>(body: F) -> T
 where
@@ -97,7 +127,7 @@ where
     let result = panic::catch_unwind(AssertUnwindSafe(|| body(&scope)));
     let _ = current::wait_until(&wait, || scope.data.all_ended());
     match result {
-        Err(payload) => panic::resume_unwind(payload),
+        Err(payload) => cancel::resume(payload),
         Ok(_) if scope.data.panics.load(Ordering::Relaxed) != 0 => {
             panic!("a scoped thread panicked")
         }
@@ -106,11 +136,26 @@ where
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// Spawns a thread in this scope, on the current thread's runtime.
+    /// Spawns a thread in this scope, on the current thread's runtime. Waits no more than
+    /// [`Builder::spawn`].
     ///
     /// # Panics
     ///
     /// If the thread cannot be started; [`Builder::spawn_scoped`] gives an error instead.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let text = "one two".to_owned();
+    /// let words = thread::scope(|scope| {
+    ///     let counts = scope.spawn(|| text.split(' ').count());
+    ///     counts.join().unwrap()
+    /// });
+    /// assert_eq!(words, 2);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -130,11 +175,27 @@ impl fmt::Debug for Scope<'_, '_> {
 }
 
 impl Builder {
-    /// Spawns a thread in `scope`, as this builder says.
+    /// Spawns a thread in `scope`, as this builder says. Waits no more than [`Builder::spawn`].
     ///
     /// # Errors
     ///
     /// As [`Builder::spawn`].
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::{self, Builder};
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let text = "one two".to_owned();
+    /// let words = thread::scope(|scope| {
+    ///     let builder = Builder::new().name("counts".to_owned());
+    ///     let counts = builder.spawn_scoped(scope, || text.split(' ').count())?;
+    ///     Ok::<usize, std::io::Error>(counts.join().unwrap())
+    /// })?;
+    /// assert_eq!(words, 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     pub fn spawn_scoped<'scope, F, T>(
         self,
@@ -159,25 +220,79 @@ impl Builder {
 
 /// An owned permission to join a thread of a scope. Dropping it lets the thread run on;
 /// the scope waits for it.
+///
+/// ```
+/// use trefoil_runtime::thread::{self, ScopedJoinHandle};
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let number = 20;
+/// thread::scope(|scope| {
+///     let adder: ScopedJoinHandle<'_, i32> = scope.spawn(|| number + 1);
+///     assert_eq!(adder.join().unwrap(), 21);
+/// });
+/// # });
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: JoinHandle<T>,
     scope: PhantomData<&'scope ()>,
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
-    /// The thread itself.
+    /// The thread itself. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// thread::scope(|scope| {
+    ///     let waits = scope.spawn(thread::park);
+    ///     waits.thread().unpark();
+    /// });
+    /// # });
+    /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
         self.handle.thread()
     }
 
-    /// Whether the thread has ended, so that `join` would return at once.
+    /// Whether the thread has ended, so that `join` would return at once. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// thread::scope(|scope| {
+    ///     let adder = scope.spawn(|| 1 + 1);
+    ///     while !adder.is_finished() {
+    ///         thread::yield_now();
+    ///     }
+    ///     assert_eq!(adder.join().unwrap(), 2); // at once
+    /// });
+    /// # });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }
 
-    /// Asks the thread to end; see [`Thread::cancel`].
+    /// Asks the thread to end; see [`Thread::cancel`]. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::cancel::Cancelled;
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// thread::scope(|scope| {
+    ///     let waits = scope.spawn(thread::park);
+    ///     waits.cancel();
+    ///     assert!(waits.join().unwrap_err().is::<Cancelled>());
+    /// });
+    /// # });
+    /// ```
     pub fn cancel(&self) {
         self.handle.cancel();
     }
@@ -186,17 +301,22 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// ```
     /// use std::sync::mpsc;
-    /// use trefoil_runtime::thread::ScopedJoinHandle;
+    /// use trefoil_runtime::thread;
     ///
-    /// fn tell<T>(handle: &ScopedJoinHandle<'_, T>, sender: mpsc::Sender<()>) {
-    ///     handle.on_finish(move || drop(sender.send(())));
-    /// }
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// thread::scope(|scope| {
+    ///     let (sender, receiver) = mpsc::channel();
+    ///     scope.spawn(|| 1 + 1).on_finish(move || drop(sender.send("it has ended")));
+    ///     assert_eq!(receiver.recv(), Ok("it has ended"));
+    /// });
+    /// # });
     /// ```
     pub fn on_finish(&self, hook: impl FnOnce() + Send + 'static) {
         self.handle.on_finish(hook);
     }
 
-    /// As [`JoinHandle::join`].
+    /// As [`JoinHandle::join`]. A cancellation point when it has to wait.
     ///
     /// # Errors
     ///
@@ -205,6 +325,19 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Panics
     ///
     /// If a thread joins itself.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// thread::scope(|scope| {
+    ///     let panics = scope.spawn(|| panic!("no luck"));
+    ///     // It was joined, so it is not the scope's panic too.
+    ///     assert_eq!(panics.join().unwrap_err().downcast_ref(), Some(&"no luck"));
+    /// });
+    /// # });
+    /// ```
     #[track_caller]
     pub fn join(self) -> Result<T> {
         self.handle.join()

@@ -16,7 +16,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use super::{Builder, Scope, ScopedJoinHandle, Thread, ThreadId, scope};
-use crate::cancel::Cancelled;
+use crate::cancel::{self, Cancelled};
 use crate::current;
 use crate::limit::{self, Interrupt};
 use crate::spin::Spin;
@@ -107,6 +107,28 @@ impl<E> Shared<E> {
 /// A scope in which threads are spawned that may fail; see [`try_scope`].
 ///
 /// A clone names the same scope: a thread of it takes one along to spawn others.
+///
+/// ```
+/// use trefoil_runtime::thread::{self, TryScope};
+///
+/// /// Counts down, each number in a thread of its own.
+/// fn count_down<'scope>(scope: &TryScope<'scope, '_, &'static str>, n: u32) {
+///     let own = scope.clone();
+///     scope.spawn(move || match n {
+///         0 => Err("at the bottom"),
+///         _ => Ok(count_down(&own, n - 1)),
+///     });
+/// }
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let result = thread::try_scope(|scope| {
+///     count_down(scope, 3);
+///     Ok(())
+/// });
+/// assert_eq!(result, Err("at the bottom"));
+/// # });
+/// ```
 pub struct TryScope<'scope, 'env: 'scope, E> {
     scope: &'scope Scope<'scope, 'env>,
     shared: Arc<Shared<E>>,
@@ -170,18 +192,33 @@ where
     let failure = shared.state.lock().failure.take();
     match failure {
         Some(Failure::Error(error)) => Err(error),
-        Some(Failure::Panic(payload)) => panic::resume_unwind(payload),
+        Some(Failure::Panic(payload)) => cancel::resume(payload),
         None => Ok(value.expect("a body that brings no value is a failure")),
     }
 }
 
 impl<'scope, 'env, E> TryScope<'scope, 'env, E> {
-    /// Spawns a thread in this scope, on the current thread's runtime.
+    /// Spawns a thread in this scope, on the current thread's runtime. Waits no more than
+    /// [`Builder::spawn`].
     ///
     /// # Panics
     ///
     /// If the thread cannot be started; [`spawn_with`](TryScope::spawn_with) gives an error
     /// instead.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let result = thread::try_scope(|scope| {
+    ///     scope.spawn(|| "many".parse::<u32>());
+    ///     scope.spawn(|| Ok(thread::park())); // cancelled by the other's failure
+    ///     Ok(())
+    /// });
+    /// assert_eq!(result.unwrap_err().to_string(), "invalid digit found in string");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> TryJoinHandle<'scope, T>
     where
@@ -192,11 +229,25 @@ impl<'scope, 'env, E> TryScope<'scope, 'env, E> {
         super::builder::expect_spawned(self.spawn_with(Builder::new(), f))
     }
 
-    /// Spawns a thread in this scope, as the builder says.
+    /// Spawns a thread in this scope, as the builder says. Waits no more than [`Builder::spawn`].
     ///
     /// # Errors
     ///
     /// As [`Builder::spawn`].
+    ///
+    /// ```
+    /// use trefoil_runtime::thread::{self, Builder};
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let sum = thread::try_scope(|scope| {
+    ///     let builder = Builder::new().name("parses".to_owned());
+    ///     let parses = scope.spawn_with(builder, || "20".parse::<u32>()).unwrap();
+    ///     Ok::<u32, std::num::ParseIntError>(parses.join().unwrap() + 1)
+    /// });
+    /// assert_eq!(sum, Ok(21));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn_with<F, T>(&self, builder: Builder, f: F) -> io::Result<TryJoinHandle<'scope, T>>
     where
@@ -209,7 +260,24 @@ impl<'scope, 'env, E> TryScope<'scope, 'env, E> {
         Ok(TryJoinHandle(handle))
     }
 
-    /// Whether a thread of the scope, or its body, has failed.
+    /// Whether a thread of the scope, or its body, has failed. Does not wait. For loops that
+    /// compute.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let result: Result<(), &str> = thread::try_scope(|scope| {
+    ///     scope.spawn(|| Err::<(), _>("no luck"));
+    ///     while !scope.has_failed() {
+    ///         thread::yield_now();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(result, Err("no luck"));
+    /// # });
+    /// ```
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.shared.state.lock().failed
@@ -235,22 +303,81 @@ impl<E> fmt::Debug for TryScope<'_, '_, E> {
 
 /// An owned permission to join a thread of a [`try_scope`]. Dropping it lets the thread run on;
 /// the scope waits for it.
+///
+/// ```
+/// use trefoil_runtime::thread::{self, TryJoinHandle};
+///
+#[doc = include_str!("in_a_run.md")]
+/// # run(|| {
+/// let sum = thread::try_scope(|scope| {
+///     let adder: TryJoinHandle<'_, i32> = scope.spawn(|| Ok::<_, ()>(1 + 1));
+///     Ok(adder.join().unwrap())
+/// });
+/// assert_eq!(sum, Ok(2));
+/// # });
+/// ```
 pub struct TryJoinHandle<'scope, T>(ScopedJoinHandle<'scope, Option<T>>);
 
 impl<T> TryJoinHandle<'_, T> {
-    /// The thread itself.
+    /// The thread itself. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let result = thread::try_scope(|scope| {
+    ///     let waits = scope.spawn(|| Ok::<_, ()>(thread::park()));
+    ///     waits.thread().unpark();
+    ///     Ok(())
+    /// });
+    /// assert_eq!(result, Ok(()));
+    /// # });
+    /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
         self.0.thread()
     }
 
-    /// Whether the thread has ended, so that `join` would return at once.
+    /// Whether the thread has ended, so that `join` would return at once. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let result = thread::try_scope(|scope| {
+    ///     let adder = scope.spawn(|| Ok::<_, ()>(1 + 1));
+    ///     while !adder.is_finished() {
+    ///         thread::yield_now();
+    ///     }
+    ///     Ok(adder.join().unwrap()) // at once
+    /// });
+    /// assert_eq!(result, Ok(2));
+    /// # });
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 
-    /// Asks the thread to end; see [`Thread::cancel`]. That is no failure of the scope.
+    /// Asks the thread to end; see [`Thread::cancel`]. That is no failure of the scope. Does not
+    /// wait.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let result = thread::try_scope(|scope| {
+    ///     let waits = scope.spawn(|| Ok::<_, ()>(thread::park()));
+    ///     waits.cancel();
+    ///     assert!(waits.join().is_err());
+    ///     Ok(())
+    /// });
+    /// assert_eq!(result, Ok(()));
+    /// # });
+    /// ```
     pub fn cancel(&self) {
         self.0.cancel();
     }
@@ -264,6 +391,22 @@ impl<T> TryJoinHandle<'_, T> {
     /// # Panics
     ///
     /// If a thread joins itself.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    #[doc = include_str!("in_a_run.md")]
+    /// # run(|| {
+    /// let result = thread::try_scope(|scope| {
+    ///     assert_eq!(scope.spawn(|| Ok(1 + 1)).join(), Ok(2));
+    ///     let fails = scope.spawn(|| Err::<(), _>("no luck"));
+    ///     // The wait is ended, or the thread had failed before.
+    ///     assert!(fails.join().is_err());
+    ///     Ok(())
+    /// });
+    /// assert_eq!(result, Err("no luck")); // the scope's
+    /// # });
+    /// ```
     #[track_caller]
     pub fn join(self) -> Result<T, Cancelled> {
         match self.0.join() {

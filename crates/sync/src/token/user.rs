@@ -4,6 +4,7 @@
 
 use core::convert::Infallible;
 use core::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,13 +66,27 @@ pub struct CancellationToken {
 
 impl CancellationToken {
     /// A token that is not cancelled, with nobody above it.
+    ///
+    /// ```
+    /// let token = trefoil_sync::CancellationToken::new();
+    /// assert!(!token.is_cancelled());
+    /// ```
     #[must_use]
     pub fn new() -> CancellationToken {
         CancellationToken { node: Node::root() }
     }
 
     /// A token that is cancelled with this one, and can be cancelled alone. Of a cancelled token
-    /// it is cancelled already.
+    /// it is cancelled already. Does not wait.
+    ///
+    /// ```
+    /// let server = trefoil_sync::CancellationToken::new();
+    /// let (first, second) = (server.child_token(), server.child_token());
+    /// first.cancel();
+    /// assert!(first.is_cancelled() && !second.is_cancelled());
+    /// server.cancel();
+    /// assert!(second.is_cancelled());
+    /// ```
     #[must_use]
     pub fn child_token(&self) -> CancellationToken {
         CancellationToken {
@@ -81,11 +96,31 @@ impl CancellationToken {
 
     /// Cancels the token, its clones, and all tokens below it. Does not wait. A second time does
     /// nothing.
+    ///
+    /// ```
+    /// let token = trefoil_sync::CancellationToken::new();
+    /// let clone = token.clone();
+    /// token.cancel();
+    /// assert!(clone.is_cancelled());
+    /// ```
     pub fn cancel(&self) {
         self.node.cancel(Listener::tell);
     }
 
     /// Whether it is cancelled. Does not wait.
+    ///
+    /// ```
+    /// let token = trefoil_sync::CancellationToken::new();
+    /// std::thread::scope(|scope| {
+    ///     let computes = scope.spawn(|| {
+    ///         while !token.is_cancelled() {
+    ///             std::thread::yield_now();
+    ///         }
+    ///     });
+    ///     token.cancel();
+    ///     computes.join().unwrap();
+    /// });
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.node.is_cancelled()
@@ -93,6 +128,14 @@ impl CancellationToken {
 
     /// Parks the thread until the token is cancelled. A cancellation point, if it has to wait.
     /// In dumps such a thread waits for a message: that of [`done`](CancellationToken::done).
+    ///
+    /// ```
+    /// let token = trefoil_sync::CancellationToken::new();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| token.cancel());
+    ///     token.wait();
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         if !self.is_cancelled() {
@@ -102,12 +145,28 @@ impl CancellationToken {
     }
 
     /// The same as [`wait`](CancellationToken::wait), by the name that it has in tokio-util.
+    ///
+    /// ```
+    /// let token = trefoil_sync::CancellationToken::new();
+    /// let guard = token.clone().drop_guard();
+    /// std::thread::spawn(move || drop(guard));
+    /// token.cancelled();
+    /// ```
     #[track_caller]
     pub fn cancelled(&self) {
         self.wait();
     }
 
     /// As [`wait`](CancellationToken::wait), for at most this long. Whether it is cancelled.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let token = trefoil_sync::CancellationToken::new();
+    /// assert!(!token.wait_timeout(Duration::from_millis(1)));
+    /// token.cancel();
+    /// assert!(token.wait_timeout(Duration::from_millis(1)));
+    /// ```
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         match deadline_after(timeout) {
@@ -120,6 +179,15 @@ impl CancellationToken {
     }
 
     /// As [`wait`](CancellationToken::wait), until this time at most. Whether it is cancelled.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let token = trefoil_sync::CancellationToken::new();
+    /// assert!(!token.wait_deadline(Instant::now()));
+    /// token.cancel();
+    /// assert!(token.wait_deadline(Instant::now()));
+    /// ```
     #[track_caller]
     pub fn wait_deadline(&self, deadline: Instant) -> bool {
         self.is_cancelled()
@@ -192,7 +260,7 @@ impl CancellationToken {
         limit::until(&interrupt, f)
     }
 
-    /// A guard that cancels the token when it is dropped.
+    /// A guard that cancels the token when it is dropped. Neither waits.
     ///
     /// ```
     /// use trefoil_sync::CancellationToken;
@@ -242,7 +310,24 @@ impl fmt::Debug for CancellationToken {
     }
 }
 
+// Nobody's code runs while its state is changed.
+impl UnwindSafe for CancellationToken {}
+impl RefUnwindSafe for CancellationToken {}
+
 /// Cancels its token when it is dropped, unless it is [disarmed](DropGuard::disarm).
+///
+/// ```
+/// use trefoil_sync::CancellationToken;
+///
+/// let token = CancellationToken::new();
+/// let guard = token.clone().drop_guard();
+/// let panics = std::thread::spawn(move || {
+///     let _guard = guard;
+///     panic!("it is meant to");
+/// });
+/// token.wait(); // however the thread ends
+/// assert!(panics.join().is_err());
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it at once cancels the token"]
 pub struct DropGuard {
@@ -250,7 +335,15 @@ pub struct DropGuard {
 }
 
 impl DropGuard {
-    /// Gives the token back, without cancelling it.
+    /// Gives the token back, without cancelling it. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_sync::CancellationToken;
+    ///
+    /// let guard = CancellationToken::new().drop_guard();
+    /// let token = guard.disarm();
+    /// assert!(!token.is_cancelled());
+    /// ```
     #[must_use]
     pub fn disarm(mut self) -> CancellationToken {
         self.token
