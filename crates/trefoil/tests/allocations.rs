@@ -246,13 +246,16 @@ fn check(model: Model) {
             "{model}: {what}: {allocated} allocations"
         );
     }
-    let once = match model {
+    // Control blocks are used again where they are freed, but without the optimizer
+    // (`runtime/src/thread/reuse.rs`). A kernel thread frees its own when it ends, and not who joins it.
+    let least = if cfg!(debug_assertions) { ROUNDS } else { 0 };
+    let most = match model {
         Model::Kernel => ROUNDS + ROUNDS.div_ceil(PER_BLOCK),
-        Model::Green | Model::Hybrid => ROUNDS,
+        Model::Green | Model::Hybrid => least,
     };
     let allocated = (0..5).map(|_| joins()).min().unwrap();
     assert!(
-        (ROUNDS..=once + STRAY).contains(&allocated),
+        (least..=most + STRAY).contains(&allocated),
         "{model}: {ROUNDS} joins of two closures: {allocated} allocations"
     );
     for at_once in [1, 50] {
@@ -260,14 +263,14 @@ fn check(model: Model) {
         // that another is started, which allocates.
         let allocated = (0..5).map(|_| spawns(at_once)).min().unwrap();
         assert!(
-            (ROUNDS..=once + STRAY).contains(&allocated),
+            (least..=most + STRAY).contains(&allocated),
             "{model}: {ROUNDS} spawns, {at_once} at a time: {allocated} allocations"
         );
     }
 }
 
 #[test]
-fn a_wake_up_allocates_nothing_and_a_spawn_once() {
+fn waits_and_wake_ups_allocate_nothing_and_a_spawn_once_at_most() {
     // Kernel threads last: when they first wait for a job, each of them allocates.
     for model in support::models().into_iter().rev() {
         let runtime = Builder::new().model(model).workers(2).build().unwrap();

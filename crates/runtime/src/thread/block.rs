@@ -1,4 +1,4 @@
-//! The control block: header, closure and result of a thread in one allocation.
+//! The control block: header, closure and result of a thread in one piece of memory.
 //!
 //! | stage    | the slot holds | who may touch it                                     |
 //! |----------|----------------|------------------------------------------------------|
@@ -10,6 +10,7 @@
 //! a closure that is dropped unused are caught, and their payloads are forgotten, because
 //! there is nobody left to tell.
 
+use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::mem::{self, ManuallyDrop};
 use core::ptr::NonNull;
@@ -17,6 +18,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::thread::Result;
 
 use super::header::{Header, Traits};
+use super::reuse;
 use crate::cancel::Cancelled;
 use crate::model::Model;
 
@@ -71,13 +73,16 @@ impl<F: FnOnce() -> T, T> Block<F, T> {
         traits: Traits,
         references: usize,
     ) -> NonNull<Header> {
-        let block = Box::new(Block {
+        let block = reuse::allocate(Layout::new::<Block<F, T>>()).cast::<Block<F, T>>();
+        let content = Block {
             header: Header::new(&Self::VTABLE, Stage::Closure, model, traits, references),
             slot: UnsafeCell::new(Slot::<F, T> {
                 closure: ManuallyDrop::new(closure),
             }),
-        });
-        NonNull::from(Box::leak(block)).cast()
+        };
+        // SAFETY: the memory is new, and has room for it.
+        unsafe { block.write(content) };
+        block.cast()
     }
 }
 
@@ -172,10 +177,12 @@ unsafe fn clear<F, T>(header: NonNull<Header>) {
 }
 
 unsafe fn free<F, T>(header: NonNull<Header>) {
-    // SAFETY: the caller has the only reference; the block came from a box.
+    // SAFETY: the caller has the only reference; the block came from `allocate`. What lies in its slot is
+    // gone, and a slot drops nothing.
     unsafe {
         clear::<F, T>(header);
-        drop(Box::from_raw(header.cast::<Block<F, T>>().as_ptr()));
+        header.cast::<Block<F, T>>().drop_in_place();
+        reuse::free(header.cast(), Layout::new::<Block<F, T>>());
     }
 }
 

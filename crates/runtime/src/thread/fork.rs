@@ -20,9 +20,10 @@ use crate::no_unwind::no_unwind;
 /// `std::thread`, inside [`no_suspend`](super::no_suspend) or where the operating system refuses
 /// one, `b` runs here after `a`: let `a` not wait for `b` there.
 ///
-/// **What it costs**: a [`spawn`](super::spawn) and a join, with one allocation, the thread's control
-/// block, which also brings `b`'s value back; on green and hybrid a stack for `b`, on kernel the
-/// hand-over to another kernel thread. Split work accordingly: not down to a few additions.
+/// **What it costs**: a [`spawn`](super::spawn) and a join. The thread's control block, which also brings
+/// `b`'s value back, is one that has been used before: on green and hybrid nothing is allocated once that
+/// has been done a few times, unless another worker has taken `b` and ended after `a`. There `b` takes a
+/// stack, on kernel the hand-over to another kernel thread, with an allocation. Split work accordingly: not down to a few additions.
 ///
 /// Waiting for `b` parks the calling thread in every model. It is no cancellation point: `b` may
 /// borrow. If `b` was cancelled, the caller is.

@@ -25,6 +25,7 @@ mod local_thread;
 mod locals;
 mod new;
 mod park;
+mod reuse;
 mod scope;
 mod try_scope;
 
