@@ -28,6 +28,7 @@ mod child;
 mod seed;
 mod subject;
 mod suite;
+pub mod wake_ups;
 mod watchdog;
 mod witness;
 

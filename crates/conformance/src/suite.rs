@@ -357,6 +357,15 @@ macro_rules! suite {
                 messages_left_are_dropped,
                 a_ring_hands_messages_round,
             }
+            wake_ups {
+                no_permit_is_lost,
+                no_notification_is_lost,
+                no_message_is_lost,
+                no_selected_message_is_lost,
+                no_turn_is_lost,
+                no_answer_is_lost,
+                a_planted_fault_is_found,
+            }
             select {
                 each_arm_has_its_turn,
                 it_waits_for_a_message,
@@ -698,6 +707,7 @@ mod tests {
         ("condvar", include_str!("condvar.rs")),
         ("rwlock", include_str!("rwlock.rs")),
         ("select", include_str!("select.rs")),
+        ("wake_ups", include_str!("wake_ups.rs")),
         ("semaphore", include_str!("semaphore.rs")),
         ("once", include_str!("once.rs")),
         ("lazy_lock", include_str!("lazy_lock.rs")),
