@@ -569,6 +569,7 @@ macro_rules! suite {
                 the_end_of_the_caller_cancels_all,
                 scopes_nest,
                 a_later_failure_that_panics_in_drop_harms_nobody,
+                what_must_not_begin_may_panic_in_drop,
                 one_of_many_failures_is_reported,
             }
             registry {

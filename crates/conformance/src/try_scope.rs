@@ -259,6 +259,23 @@ pub fn a_later_failure_that_panics_in_drop_harms_nobody<S: Subject>() {
     });
 }
 
+/// A thread that is spawned after the failure drops what it has; a panic in that drop harms nobody.
+pub fn what_must_not_begin_may_panic_in_drop<S: Subject>() {
+    run::<S, _>(|| {
+        let result: Result<(), u32> = try_scope(|scope| {
+            scope.spawn(|| Err::<(), _>(1));
+            until(|| scope.has_failed());
+            let bomb = Bomb;
+            scope.spawn(move || {
+                drop(bomb);
+                Ok(())
+            });
+            Ok(())
+        });
+        assert_eq!(result, Err(1));
+    });
+}
+
 /// Failures race: exactly one of them is reported, and nobody is left.
 pub fn one_of_many_failures_is_reported<S: Subject>() {
     let seed = draw();

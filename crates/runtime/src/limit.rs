@@ -12,7 +12,7 @@
 //! call takes its limit off before it returns or unwinds: so what is found is alive.
 //!
 //! A wait that is a cancellation point takes the earliest deadline for one of its own, and
-//! ends as if it were cancelled. [`cancel::raise`](crate::cancel::raise) then unwinds with
+//! ends as if it were cancelled. [`cancel::raise`] then unwinds with
 //! the number of the limit, and exactly the call that set it stops that. Nothing is taken
 //! back: who catches it on the way meets it again in the next wait.
 //!

@@ -15,6 +15,7 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
+use super::block::quietly;
 use super::{Builder, Scope, ScopedJoinHandle, Thread, ThreadId, scope};
 use crate::cancel::{self, Cancelled};
 use crate::current;
@@ -76,7 +77,7 @@ impl<E> Shared<E> {
         if state.failed {
             drop(state);
             // A destructor may panic, and that is one more failure that is not the first.
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(failure)));
+            quietly(|| drop(failure));
             return;
         }
         state.failed = true;
@@ -90,6 +91,8 @@ impl<E> Shared<E> {
     /// Runs what a thread of the scope runs. `None`: it has brought no value.
     fn run<T>(&self, f: impl FnOnce() -> Result<T, E>) -> Option<T> {
         if !self.enter() {
+            // As above.
+            quietly(|| drop(f));
             return None;
         }
         let result = panic::catch_unwind(AssertUnwindSafe(f));
