@@ -289,6 +289,18 @@ mod tests {
         assert_eq!(watchdog.call_off(), None);
     }
 
+    /// As after a panic of `run` that has left its main thread behind, with its leash.
+    #[test]
+    fn who_is_dropped_is_called_off() {
+        let some = Some(Duration::from_secs(30));
+        let mut watchdog = Watchdog::begin("a::green", Model::Green, some).unwrap();
+        let leash = watchdog.leash();
+        let dog = watchdog.dog.take().unwrap();
+        drop(watchdog);
+        assert_eq!(dog.join().unwrap(), None);
+        drop(leash);
+    }
+
     #[test]
     fn without_a_limit_nobody_watches() {
         for limit in [None, Some(Duration::MAX)] {
