@@ -1,4 +1,4 @@
-//! Writes the function that stands where the attribute was.
+//! Writes the function that stands where `#[trefoil::main]` was.
 //!
 //! ```text
 //! ATTRIBUTES VISIBILITY fn name() -> R {
@@ -12,11 +12,13 @@
 
 #![forbid(unsafe_code)]
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 
 use crate::arguments::Arguments;
+use crate::attribute::Attribute;
 use crate::function::Function;
 use crate::refusal::Refusal;
+use crate::tokens::{braced, parenthesized, written};
 
 /// `#[trefoil::main(arguments)] item`, or the item and what is wrong with it. The item stays so
 /// that a mistake is told once, and not again as "no `main` function found".
@@ -28,20 +30,23 @@ pub(crate) fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn try_main(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Refusal> {
-    let arguments = Arguments::parse(arguments)?;
+    let arguments = Arguments::parse(Attribute::Main, arguments)?;
     let Function {
-        outer,
+        attributes,
+        visibility,
         signature,
         name,
         body,
-    } = Function::parse(item)?;
+        ..
+    } = Function::parse(Attribute::Main, item)?;
     let inner = TokenStream::from_iter([signature.clone(), TokenTree::from(body).into()]);
     let call = run(arguments, parenthesized(TokenTree::from(name).into()));
-    let block = Group::new(Delimiter::Brace, TokenStream::from_iter([inner, call]));
+    let block = braced(TokenStream::from_iter([inner, call]));
     Ok(TokenStream::from_iter([
-        outer,
+        attributes.into_iter().collect(),
+        visibility,
         signature,
-        TokenTree::from(block).into(),
+        block,
     ]))
 }
 
@@ -51,10 +56,10 @@ fn run(arguments: Arguments, name: TokenStream) -> TokenStream {
         return TokenStream::from_iter([written("::trefoil::run"), name]);
     }
     let mut building = written("::trefoil::Builder::new()");
-    if let Some(variant) = arguments.model {
+    if let Some(named) = arguments.models.into_iter().next() {
         let model = [
             written("::trefoil::Model::"),
-            TokenTree::from(variant).into(),
+            TokenTree::from(named.variant).into(),
         ];
         building.extend([
             written(".model"),
@@ -71,32 +76,7 @@ fn run(arguments: Arguments, name: TokenStream) -> TokenStream {
         name,
         written(", ::core::result::Result::Err(error) => ::trefoil::__private::exit_with(error),"),
     ]);
-    let arms = Group::new(Delimiter::Brace, arms);
-    TokenStream::from_iter([written("match"), building, TokenTree::from(arms).into()])
-}
-
-fn parenthesized(tokens: TokenStream) -> TokenStream {
-    TokenTree::from(Group::new(Delimiter::Parenthesis, tokens)).into()
-}
-
-/// Tokens of our own.
-fn written(text: &str) -> TokenStream {
-    hygienic(text.parse().expect("the text is Rust tokens"))
-}
-
-/// With mixed-site hygiene local names of ours cannot meet names of the user's.
-fn hygienic(tokens: TokenStream) -> TokenStream {
-    let one = |token| {
-        let mut token = match token {
-            TokenTree::Group(group) => {
-                Group::new(group.delimiter(), hygienic(group.stream())).into()
-            }
-            other => other,
-        };
-        token.set_span(Span::mixed_site());
-        token
-    };
-    tokens.into_iter().map(one).collect()
+    TokenStream::from_iter([written("match"), building, braced(arms)])
 }
 
 #[cfg(test)]

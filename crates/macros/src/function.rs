@@ -2,38 +2,45 @@
 //! It checks only what would make the new function wrong; the compiler checks the rest.
 //!
 //! ```text
-//! #[inline] pub(crate)   fn name ( )  -> R where …   { … }
-//! outer                  signature                   body
+//! #[inline]    pub(crate)   fn name ( )  -> R where …   { … }
+//! attributes   visibility   signature                   body
 //! ```
 
 #![forbid(unsafe_code)]
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
+use crate::attribute::Attribute;
 use crate::refusal::Refusal;
 
-/// A function without parameters, in three parts that together are the whole of it.
+/// A function without parameters, in four parts that together are the whole of it.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// The attributes and the visibility.
-    pub(crate) outer: TokenStream,
+    pub(crate) attributes: Vec<TokenTree>,
+    pub(crate) visibility: TokenStream,
     /// From `fn` to the last token before the body.
     pub(crate) signature: TokenStream,
     pub(crate) name: Ident,
     pub(crate) body: Group,
+    /// Whether a return type is written.
+    pub(crate) has_output: bool,
 }
 
 impl Function {
-    pub(crate) fn parse(item: TokenStream) -> Result<Self, Refusal> {
+    /// The function below this attribute.
+    pub(crate) fn parse(attribute: Attribute, item: TokenStream) -> Result<Self, Refusal> {
         let tokens: Vec<TokenTree> = item.into_iter().collect();
-        let start = after_visibility(&tokens, after_attributes(&tokens));
-        let fn_at = fn_keyword(&tokens, start)?;
-        let name = name(&tokens, fn_at)?;
-        check_parameters(&tokens[fn_at + 2..], name.span())?;
+        let attributes_end = after_attributes(&tokens);
+        let start = after_visibility(&tokens, attributes_end);
+        let fn_at = fn_keyword(attribute, &tokens, start)?;
+        let name = name(attribute, &tokens, fn_at)?;
+        check_parameters(attribute, &tokens[fn_at + 2..], name.span())?;
         let (last, before) = tokens.split_last().expect("a name was found");
-        let body = body(last)?;
+        let body = body(attribute, last)?;
         Ok(Function {
-            outer: before[..fn_at].iter().cloned().collect(),
+            attributes: before[..attributes_end].to_vec(),
+            visibility: before[attributes_end..fn_at].iter().cloned().collect(),
+            has_output: is_arrow(&tokens[fn_at + 3..]),
             signature: before[fn_at..].iter().cloned().collect(),
             name,
             body,
@@ -69,23 +76,25 @@ fn after_visibility(tokens: &[TokenTree], start: usize) -> usize {
 }
 
 /// The index of `fn`, which must come at once: a qualifier would not hold for the new function.
-fn fn_keyword(tokens: &[TokenTree], start: usize) -> Result<usize, Refusal> {
+fn fn_keyword(attribute: Attribute, tokens: &[TokenTree], start: usize) -> Result<usize, Refusal> {
     let Some(TokenTree::Ident(word)) = tokens.get(start) else {
-        return Err(no_function(tokens));
+        return Err(no_function(attribute, tokens));
     };
     match word.to_string().as_str() {
         "fn" => Ok(start),
         "async" => Err(Refusal::at(
             word.span(),
-            "#[trefoil::main] takes no `async fn`: remove `async`, a Trefoil thread waits by blocking",
+            format!(
+                "{attribute} takes no `async fn`: remove `async`, a Trefoil thread waits by blocking"
+            ),
         )),
         qualifier @ ("const" | "unsafe" | "safe" | "extern")
             if tokens[start..].iter().any(is_fn_keyword) =>
         {
-            let message = format!("#[trefoil::main] takes a plain `fn`: remove `{qualifier}`");
+            let message = format!("{attribute} takes a plain `fn`: remove `{qualifier}`");
             Err(Refusal::at(word.span(), message))
         }
-        _ => Err(no_function(tokens)),
+        _ => Err(no_function(attribute, tokens)),
     }
 }
 
@@ -93,27 +102,42 @@ fn is_fn_keyword(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Ident(word) if word == "fn")
 }
 
-fn no_function(tokens: &[TokenTree]) -> Refusal {
-    let message = "#[trefoil::main] stands above a function, such as `fn main() { … }`";
+/// Whether the tokens begin with `->`.
+fn is_arrow(tokens: &[TokenTree]) -> bool {
+    matches!(
+        tokens,
+        [TokenTree::Punct(dash), TokenTree::Punct(head), ..]
+            if dash.as_char() == '-' && head.as_char() == '>'
+    )
+}
+
+fn no_function(attribute: Attribute, tokens: &[TokenTree]) -> Refusal {
+    let example = attribute.example();
+    let message = format!("{attribute} stands above a function, such as `fn {example}() {{ … }}`");
     Refusal::over(tokens, Span::call_site(), message)
 }
 
-fn name(tokens: &[TokenTree], fn_at: usize) -> Result<Ident, Refusal> {
+fn name(attribute: Attribute, tokens: &[TokenTree], fn_at: usize) -> Result<Ident, Refusal> {
     match tokens.get(fn_at + 1) {
         Some(TokenTree::Ident(name)) => Ok(name.clone()),
-        _ => Err(no_function(tokens)),
+        _ => Err(no_function(attribute, tokens)),
     }
 }
 
 /// `after_name` must open with `()`.
-fn check_parameters(after_name: &[TokenTree], name: Span) -> Result<(), Refusal> {
+fn check_parameters(
+    attribute: Attribute,
+    after_name: &[TokenTree],
+    name: Span,
+) -> Result<(), Refusal> {
     match after_name.first() {
         Some(TokenTree::Group(parameters)) if parameters.delimiter() == Delimiter::Parenthesis => {
             if parameters.stream().is_empty() {
                 return Ok(());
             }
-            let message = "#[trefoil::main] takes a function without parameters: \
-                           nobody is there to pass them";
+            let message = format!(
+                "{attribute} takes a function without parameters: nobody is there to pass them"
+            );
             Err(Refusal::at(parameters.span(), message))
         }
         _ => {
@@ -121,15 +145,16 @@ fn check_parameters(after_name: &[TokenTree], name: Span) -> Result<(), Refusal>
                 .iter()
                 .position(|token| matches!(token, TokenTree::Group(_)))
                 .unwrap_or(after_name.len());
-            let message = "#[trefoil::main] takes a function without generics: \
-                           nobody is there to choose them";
+            let message = format!(
+                "{attribute} takes a function without generics: nobody is there to choose them"
+            );
             Err(Refusal::over(&after_name[..end], name, message))
         }
     }
 }
 
 /// The function's block. A `macro_rules!` fragment (`$body:block`) wraps it in an invisible group.
-fn body(last: &TokenTree) -> Result<Group, Refusal> {
+fn body(attribute: Attribute, last: &TokenTree) -> Result<Group, Refusal> {
     if let TokenTree::Group(group) = last {
         if group.delimiter() == Delimiter::Brace {
             return Ok(group.clone());
@@ -137,12 +162,12 @@ fn body(last: &TokenTree) -> Result<Group, Refusal> {
         let mut inner = group.stream().into_iter();
         if let (Delimiter::None, Some(only), None) = (group.delimiter(), inner.next(), inner.next())
         {
-            return body(&only);
+            return body(attribute, &only);
         }
     }
     Err(Refusal::at(
         last.span(),
-        "#[trefoil::main] takes a function with a body",
+        format!("{attribute} takes a function with a body"),
     ))
 }
 
@@ -151,7 +176,10 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Function, Refusal> {
-        Function::parse(text.parse().expect("the text is Rust tokens"))
+        Function::parse(
+            Attribute::Main,
+            text.parse().expect("the text is Rust tokens"),
+        )
     }
 
     fn message(text: &str) -> String {
@@ -166,7 +194,9 @@ mod tests {
     #[test]
     fn the_shortest_function() {
         let function = parse("fn main() {}").unwrap();
-        assert!(function.outer.is_empty());
+        assert!(function.attributes.is_empty());
+        assert!(function.visibility.is_empty());
+        assert!(!function.has_output);
         assert_eq!(function.signature.to_string(), tokens("fn main()"));
         assert_eq!(function.name, "main");
         assert_eq!(function.body.to_string(), tokens("{}"));
@@ -184,12 +214,15 @@ mod tests {
             "fn main() { #![allow(unused)] let x = || -> u8 { 1 }; }",
         ] {
             let Function {
-                outer,
+                attributes,
+                visibility,
                 signature,
                 body,
                 ..
             } = parse(text).unwrap();
-            let whole = TokenStream::from_iter([outer, signature, TokenTree::from(body).into()]);
+            let attributes = attributes.into_iter().collect();
+            let body = TokenTree::from(body).into();
+            let whole = TokenStream::from_iter([attributes, visibility, signature, body]);
             assert_eq!(whole.to_string(), tokens(text));
         }
     }
@@ -197,8 +230,37 @@ mod tests {
     #[test]
     fn visibility_and_attributes_stay_outside_the_signature() {
         let function = parse("#[inline] pub(crate) fn serve() -> u8 { 1 }").unwrap();
-        assert_eq!(function.outer.to_string(), tokens("#[inline] pub(crate)"));
+        let attributes = TokenStream::from_iter(function.attributes);
+        assert_eq!(attributes.to_string(), tokens("#[inline]"));
+        assert_eq!(function.visibility.to_string(), tokens("pub(crate)"));
         assert_eq!(function.signature.to_string(), tokens("fn serve() -> u8"));
+    }
+
+    #[test]
+    fn a_return_type_is_seen() {
+        assert!(parse("fn serve() -> u8 { 1 }").unwrap().has_output);
+        assert!(
+            !parse("fn serve() where fn() -> u8: Copy {}")
+                .unwrap()
+                .has_output
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_attribute() {
+        for text in [
+            "async fn it() {}",
+            "unsafe fn it() {}",
+            "fn it(n: u8) {}",
+            "fn it<T>() {}",
+        ] {
+            let item = text.parse().unwrap();
+            let refusal = Function::parse(Attribute::Test, item).unwrap_err();
+            assert!(
+                refusal.message().starts_with("#[trefoil::test] takes "),
+                "{text}"
+            );
+        }
     }
 
     #[test]
@@ -213,7 +275,7 @@ mod tests {
                 "fn main()".parse().unwrap(),
                 invisible("{ work() }"),
             ]);
-            let function = Function::parse(item).unwrap();
+            let function = Function::parse(Attribute::Main, item).unwrap();
             assert_eq!(function.signature.to_string(), tokens("fn main()"));
             assert_eq!(function.body.to_string(), tokens("{ work() }"));
         }

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::current;
 use crate::registry::{self, ThreadInfo};
 use crate::thread::Thread;
 
@@ -17,16 +18,29 @@ pub(crate) struct DomainId {
     pub(crate) run: u64,
 }
 
-/// One `run` of a runtime; [`Runs::begin`](crate::Runs::begin) makes it.
+/// One `run` of a runtime; [`Runs::begin`](crate::Runs::begin) makes it, and
+/// [`Domain::current`] finds it.
 #[derive(Debug)]
 pub struct Domain {
     id: DomainId,
 }
 
 impl Domain {
-    /// One without threads. No other has the same `id`.
+    /// That with this `id`.
     pub(crate) fn new(id: DomainId) -> Domain {
         Domain { id }
+    }
+
+    /// The `run` that the calling thread belongs to, for who watches it from outside. `None`: it
+    /// belongs to none.
+    ///
+    /// ```
+    /// assert!(trefoil_runtime::Domain::current().is_none());
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Domain> {
+        let id = current::domain();
+        (id != DomainId::default()).then(|| Domain::new(id))
     }
 
     pub(crate) fn id(&self) -> DomainId {

@@ -164,6 +164,66 @@ fn hybrid(settings: &Builder, metering: &Metering) -> Result<trefoil_hybrid::Run
     Ok(builder.build()?)
 }
 
+// What the cases of `#[trefoil::test]` are written with: the first argument where the model is
+// compiled in, and else the second. A user's crate does not know the features of this one.
+
+#[cfg(feature = "kernel")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __kernel {
+    ({ $($here:tt)* } { $($missing:tt)* }) => { $($here)* };
+}
+
+#[cfg(not(feature = "kernel"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __kernel {
+    ({ $($here:tt)* } { $($missing:tt)* }) => { $($missing)* };
+}
+
+#[cfg(feature = "green")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __green {
+    ({ $($here:tt)* } { $($missing:tt)* }) => { $($here)* };
+}
+
+#[cfg(not(feature = "green"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __green {
+    ({ $($here:tt)* } { $($missing:tt)* }) => { $($missing)* };
+}
+
+#[cfg(feature = "hybrid")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __hybrid {
+    ({ $($here:tt)* } { $($missing:tt)* }) => { $($here)* };
+}
+
+#[cfg(not(feature = "hybrid"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __hybrid {
+    ({ $($here:tt)* } { $($missing:tt)* }) => { $($missing)* };
+}
+
+/// Its argument where no model is compiled in.
+#[cfg(not(any(feature = "kernel", feature = "green", feature = "hybrid")))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_model {
+    ($($missing:tt)*) => { $($missing)* };
+}
+
+#[cfg(any(feature = "kernel", feature = "green", feature = "hybrid"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_model {
+    ($($missing:tt)*) => {};
+}
+
 #[cfg(all(test, feature = "hybrid"))]
 mod tests {
     use crate::error::MOST_WORKERS;

@@ -57,6 +57,27 @@
 //! When the main thread has ended, threads that are still alive are cancelled: they unwind out of
 //! the next wait that is a cancellation point.
 //!
+//! # Tests
+//!
+//! [`#[trefoil::test]`](test) is for a test what [`#[trefoil::main]`](main) is for a program, and runs it
+//! on every model that is compiled in. One that hangs is no riddle: it fails, and lists which of its
+//! threads waits for what, and where.
+//!
+//! ```test_harness
+//! use trefoil::{channel, thread};
+//!
+//! #[trefoil::test]
+//! fn a_sum_comes_out_of_a_channel() {
+//!     let (numbers, all) = channel::bounded(4);
+//!     let adder = thread::spawn(move || all.iter().sum::<u32>());
+//!     for n in 1..=10 {
+//!         numbers.send(n).unwrap();
+//!     }
+//!     drop(numbers); // else the adder would wait for more, and the test hang
+//!     assert_eq!(adder.join().unwrap(), 55);
+//! }
+//! ```
+//!
 //! # What works together
 //!
 //! Locks, channels, sockets and join handles belong to no model. They work between threads of any
@@ -113,23 +134,26 @@
 //! | `TREFOIL_STACK_USAGE` | `1` or `on`, `0` or `off`, `print` | measures stacks, where the builder does not decide |
 //! | `TREFOIL_OVERFLOW` | `1` or `on`, `0` or `off` | whether a stack overflow is reported: `on` |
 //! | `TREFOIL_GUARD` | `mprotect` | makes guard pages as older kernels do, on green and hybrid |
+//! | `TREFOIL_TEST_TIMEOUT` | seconds; 0: none | how long a [`#[trefoil::test]`](test) may take: 60 |
 //!
 //! One that is set to nothing counts as not set. Another value is an [`Error`] of
 //! [`Builder::build`], and a panic of [`run`].
 #![forbid(unsafe_code)]
 
 mod builder;
+mod case;
 mod compiled;
 mod error;
 mod private;
 mod runtime;
 mod selection;
 pub mod thread;
+mod watchdog;
 
 pub use builder::Builder;
 pub use error::Error;
 pub use runtime::{Runtime, run};
-pub use trefoil_macros::main;
+pub use trefoil_macros::{main, test};
 pub use trefoil_runtime::cancel::Cancelled;
 pub use trefoil_runtime::{
     Model, Reason, RunState, StackUsage, ThreadInfo, UnknownModel, Waiting, in_runtime,
@@ -234,10 +258,14 @@ pub mod net {
     pub use trefoil_net::*;
 }
 
-/// For the attribute's expansion alone.
+/// For the attributes' expansions alone.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::case::Case;
     pub use crate::private::exit_with;
+    pub use crate::{
+        __green as green, __hybrid as hybrid, __kernel as kernel, __no_model as no_model,
+    };
 }
 
 /// The programs of the documents are run as tests.
@@ -268,4 +296,27 @@ mod documents {
 
     #[doc = include_str!("../../../docs/porting.md")]
     struct Porting;
+
+    /// A test for a model that is not compiled in.
+    ///
+    /// ```compile_fail,test_harness
+    /// #[trefoil::test(model = "kernel")]
+    /// fn it_works() {}
+    /// ```
+    #[cfg(not(feature = "kernel"))]
+    struct WithoutKernel;
+
+    /// ```compile_fail,test_harness
+    /// #[trefoil::test(model = "green")]
+    /// fn it_works() {}
+    /// ```
+    #[cfg(not(feature = "green"))]
+    struct WithoutGreen;
+
+    /// ```compile_fail,test_harness
+    /// #[trefoil::test(models("kernel", "green", "hybrid"))]
+    /// fn it_works() {}
+    /// ```
+    #[cfg(not(feature = "hybrid"))]
+    struct WithoutHybrid;
 }

@@ -1,4 +1,5 @@
 //! What the expansion of `#[trefoil::main]` calls. Not for anybody else: it may change at any time.
+//! What that of `#[trefoil::test]` calls is in `case.rs`.
 #![forbid(unsafe_code)]
 
 use std::process;
