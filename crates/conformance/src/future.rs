@@ -160,6 +160,23 @@ pub fn messages_are_a_stream<S: Subject>() {
     });
 }
 
+/// A future that wakes itself whenever it is polled lets others run, and is ended as if it waited.
+pub fn a_future_that_wakes_itself_is_ended<S: Subject>() {
+    run::<S, _>(|| {
+        let restless = || {
+            block_on(poll_fn(|context| {
+                context.waker().wake_by_ref();
+                Poll::<()>::Pending
+            }));
+        };
+        assert_eq!(timeout(TICK, restless), Err(Elapsed));
+        let thread = thread::spawn(restless);
+        thread::sleep(TICK);
+        thread.cancel();
+        assert!(thread.join().unwrap_err().is::<Cancelled>());
+    });
+}
+
 /// What is ready is returned, and what an async block computes of it.
 pub fn what_is_ready_is_returned<S: Subject>() {
     run::<S, _>(|| {

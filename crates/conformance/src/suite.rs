@@ -49,6 +49,7 @@ macro_rules! suite {
                 a_thread_is_awaited,
                 a_thread_that_is_awaited_no_more_goes_on,
                 messages_are_a_stream,
+                a_future_that_wakes_itself_is_ended,
                 what_is_ready_is_returned,
                 a_future_is_waited_for,
                 plain_threads_take_part,

@@ -102,16 +102,18 @@ pub fn block_until<F: Future>(wait: &Wait, future: F) -> Option<F::Output> {
         if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
             return Some(value);
         }
-        if signal.take() {
-            // That is how a future gives way.
+        let ended = if signal.take() {
+            // That is how a future gives way. One that always does waits all the same.
             current::yield_now();
-            continue;
-        }
-        no_suspend::check();
-        match current::wait_until(wait, || signal.take()) {
-            Outcome::Woken => {}
-            Outcome::TimedOut => return None,
-            Outcome::Cancelled => cancel::raise(),
+            current::interruption(wait)
+        } else {
+            no_suspend::check();
+            Some(current::wait_until(wait, || signal.take()))
+        };
+        match ended {
+            Some(Outcome::Woken) | None => {}
+            Some(Outcome::TimedOut) => return None,
+            Some(Outcome::Cancelled) => cancel::raise(),
         }
     }
 }
