@@ -1,14 +1,15 @@
 //! Waiting, with a lock given back, until another thread has changed what the lock guards.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{LockResult, PoisonError};
 use std::time::{Duration, Instant};
 
-use trefoil_runtime::{Outcome, Reason, Spin, Wait, cancel, thread};
+use trefoil_runtime::{Outcome, Reason, Wait, cancel, thread};
 
 use crate::mutex::MutexGuard;
-use crate::queue::{Node, Queue, wait_in};
+use crate::notices::Notices;
 
 /// A condition variable, as [`std::sync::Condvar`].
 ///
@@ -30,7 +31,7 @@ use crate::queue::{Node, Queue, wait_in};
 /// });
 /// ```
 pub struct Condvar {
-    queue: Spin<Queue<()>>,
+    notices: Notices,
 }
 
 /// Whether a timed wait of a [`Condvar`] ended by its time.
@@ -78,7 +79,7 @@ impl Condvar {
     #[must_use]
     pub const fn new() -> Condvar {
         Condvar {
-            queue: Spin::new(Queue::new()),
+            notices: Notices::new(),
         }
     }
 
@@ -261,27 +262,15 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         wait: &Wait,
     ) -> (LockResult<MutexGuard<'a, T>>, WaitTimeoutResult) {
-        let node = Node::new(());
-        // It is queued before the lock is given back: no notification comes between.
-        // SAFETY: `wait_in` returns after the node is out of the queue, and fired if
-        // somebody else took it out; nothing before it unwinds.
-        unsafe { self.queue.lock().push_back(&node) };
-        let mutex = guard.interrupt();
-        // SAFETY: it was put into this queue, and into no other; whoever notifies fires whom it
-        // takes out.
-        let outcome = unsafe {
-            wait_in(
-                &self.queue,
-                &node,
-                &wait.cancellable(),
-                |queue| queue,
-                |_| (),
-            )
-        };
+        let mut given_back = None;
+        let outcome = self.notices.wait(&wait.cancellable(), || {
+            given_back = Some(guard.interrupt());
+        });
         if outcome == Outcome::Cancelled {
             cancel::raise();
         }
         let late = WaitTimeoutResult(outcome == Outcome::TimedOut);
+        let mutex = given_back.expect("it was given back before the wait");
         (MutexGuard::again(mutex), late)
     }
 
@@ -302,10 +291,7 @@ impl Condvar {
     /// });
     /// ```
     pub fn notify_one(&self) {
-        let taken = self.queue.lock().pop();
-        if let Some(taken) = taken {
-            taken.fire();
-        }
+        self.notices.notify_one();
     }
 
     /// Wakes all threads that wait. Does not wait.
@@ -323,11 +309,7 @@ impl Condvar {
     /// });
     /// ```
     pub fn notify_all(&self) {
-        // Those that come while we wake the others are not meant.
-        let waiting = self.queue.lock().len();
-        for _ in 0..waiting {
-            self.notify_one();
-        }
+        self.notices.notify_all();
     }
 }
 

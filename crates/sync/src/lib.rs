@@ -40,6 +40,7 @@ mod lock;
 pub mod mpsc;
 #[cfg(not(trefoil_loom))]
 mod mutex;
+mod notices;
 mod once;
 #[cfg(not(trefoil_loom))]
 mod once_lock;
