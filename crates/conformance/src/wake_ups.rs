@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use trefoil_runtime::{Model, Thread, thread};
@@ -13,7 +14,7 @@ use trefoil_sync::{Condvar, Mutex, Semaphore, mpsc, oneshot};
 use crate::Subject;
 use crate::seed::{Random, draw};
 use crate::subject::run;
-use crate::witness::join_all;
+use crate::witness::{join_all, until};
 
 /// Gives tokens to who waits for them.
 trait Tokens: Send + Sync + 'static {
@@ -28,10 +29,13 @@ const TAKERS: u64 = 4;
 /// One round: as many threads as tokens, each of which tries a few times for a moment, and then waits with
 /// patience. How many got none although there was one for each.
 fn round(tokens: &Arc<impl Tokens>, random: &mut Random, patience: Duration) -> usize {
+    let begun = Arc::new(AtomicU64::new(0));
     let takers: Vec<_> = (0..TAKERS)
         .map(|_| {
             let (tokens, mut random) = (Arc::clone(tokens), random.branch());
+            let begun = Arc::clone(&begun);
             thread::spawn(move || {
+                begun.fetch_add(1, Ordering::Relaxed);
                 let hasty = (0..random.below(6)).any(|_| {
                     let limit = Duration::from_micros(random.below(120));
                     tokens.take(limit)
@@ -40,6 +44,8 @@ fn round(tokens: &Arc<impl Tokens>, random: &mut Random, patience: Duration) -> 
             })
         })
         .collect();
+    // Else they might begin when all has been given.
+    until(|| begun.load(Ordering::Relaxed) == TAKERS);
     for _ in 0..TAKERS {
         tokens.give();
         // It goes on, so that who was told does not run at once; or lets others run.
@@ -193,18 +199,15 @@ struct Promises(Mutex<VecDeque<oneshot::Sender<()>>>, Semaphore);
 
 impl Tokens for Promises {
     fn give(&self) {
-        // One that is not heard any more is none.
-        loop {
-            let promise = self.0.lock().unwrap().pop_front();
-            match promise {
-                Some(promise) => {
-                    if promise.send(()).is_ok() {
-                        return;
-                    }
-                }
-                None => return self.1.add_permits(1),
+        // All with the lock held, as in `take`: who finds no permit has its promise in the list.
+        let mut promises = self.0.lock().unwrap();
+        while let Some(promise) = promises.pop_front() {
+            // One that is not heard any more is none.
+            if promise.send(()).is_ok() {
+                return;
             }
         }
+        self.1.add_permits(1);
     }
 
     fn take(&self, limit: Duration) -> bool {

@@ -13,7 +13,7 @@ use core::sync::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Thread;
-use super::block::Stage;
+use super::block::{Stage, quietly};
 use super::handle::Mail;
 use super::header::Header;
 use crate::current;
@@ -256,11 +256,10 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>) {
     }
 }
 
-/// A hook's panic has been told by the panic hook, and nobody else wants it: not even its payload is dropped,
-/// which could panic again.
+/// A hook's panic has been told by the panic hook, and nobody else wants it.
 fn run_hook(hook: Hook) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(hook)) {
-        mem::forget(payload);
+        quietly(|| drop(payload));
     }
 }
 
