@@ -356,6 +356,12 @@ pub fn bodies_run_in_place<S: Subject>() {
             }
         }
         assert_eq!(sum, 7);
+        // A body may begin with a block, and be more than that.
+        let text = select! {
+            recv(from_a) -> n => { n }.unwrap(),
+            default => { 7 }.max(8),
+        };
+        assert_eq!(text, 8);
         select! {
             recv(vec![from_a, from_b].swap_remove(0)) -> _ => unreachable!(),
             default() => (),
