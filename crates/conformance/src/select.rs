@@ -635,6 +635,35 @@ pub fn ready_tells_and_does_nothing<S: Subject>() {
     });
 }
 
+/// A sender that waits because room is kept has a message all the same: who is ready to receive is told, and
+/// may have it before the message for which the room is kept is made.
+pub fn ready_tells_of_a_message_beside_kept_room<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = bounded(1);
+        let (go, gate) = bounded::<()>(0);
+        let keeps = send.clone();
+        let keeps = thread::spawn(move || {
+            // It gives the room back.
+            select! { send(keeps, { gate.recv().unwrap_err(); return }) -> _ => unreachable!() }
+        });
+        until_waiting(keeps.thread(), Reason::Receive);
+        let here = receive.clone();
+        let waits = thread::spawn(move || {
+            let mut select = Select::new();
+            select.recv(&here);
+            select.ready();
+            here.try_recv()
+        });
+        until_waiting(waits.thread(), Reason::Select);
+        let sends = thread::spawn(move || send.send(1));
+        assert_eq!(waits.join().unwrap(), Ok(1));
+        sends.join().unwrap().unwrap();
+        drop(go);
+        keeps.join().unwrap();
+        assert!(receive.recv().is_err());
+    });
+}
+
 /// A thousand threads wait for two channels each, and each gets one message.
 pub fn a_thousand_selects_are_served<S: Subject>() {
     run::<S, _>(|| {

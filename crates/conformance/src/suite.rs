@@ -377,6 +377,7 @@ macro_rules! suite {
                 a_list_is_selected_from,
                 a_dropped_operation_is_taken_back,
                 ready_tells_and_does_nothing,
+                ready_tells_of_a_message_beside_kept_room,
                 a_thousand_selects_are_served,
                 a_cancelled_select_loses_nothing,
                 a_message_that_is_refused_comes_back,

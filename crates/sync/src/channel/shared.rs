@@ -335,10 +335,11 @@ impl<T> Shared<T> {
         (outcome, unsafe { node.data().take() })
     }
 
-    /// Gives the lock back. At a rendezvous, a thread that waits is what watchers of the other side wait for.
+    /// Gives the lock back. At a rendezvous, a thread that waits is what watchers of the other side wait for;
+    /// also a sender that waits only because room is kept: its message can be had.
     #[inline]
     fn unlock_waiting(&self, mut state: SpinGuard<'_, State<T>>, other: SideOf<T>) {
-        if self.capacity != Some(0) {
+        if self.capacity != Some(0) && !state.keeps_room() {
             return;
         }
         let watchers = mem::take(&mut other(&mut state).watchers);

@@ -296,6 +296,11 @@ impl<T> State<T> {
             }
     }
 
+    /// Whether there is room that is kept.
+    pub(super) fn keeps_room(&self) -> bool {
+        self.kept > 0
+    }
+
     /// Whether there is room that is not kept.
     fn has_room(&self, ring: Option<&Ring<T>>) -> bool {
         let len = ring.map_or(self.messages.len(), Ring::len);
