@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use trefoil_runtime::{Reason, thread};
 use trefoil_sync::channel::{
-    Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError,
-    TrySendError, bounded, select, unbounded,
+    Receiver, RecvError, RecvTimeoutError, Select, SendError, SendTimeoutError, Sender,
+    TryRecvError, TrySendError, bounded, select, tick, unbounded,
 };
 
 use crate::Subject;
@@ -15,6 +15,7 @@ use crate::subject::run;
 use crate::witness::{Witness, join_all, until, until_waiting};
 
 const TICK: Duration = Duration::from_millis(10);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Messages of one sender arrive in the order in which they were sent.
 pub fn messages_keep_their_order<S: Subject>() {
@@ -110,6 +111,40 @@ pub fn a_ready_channel_lets_others_run<S: Subject>() {
                 }
             }));
         }
+        // The other ways to receive and to send that may wait.
+        let still = goes_on();
+        let (send, receive) = unbounded();
+        hogs.push(thread::spawn(move || {
+            while still() {
+                send.send(1).unwrap();
+                assert_eq!(receive.recv_timeout(HOUR), Ok(1));
+            }
+        }));
+        let still = goes_on();
+        let (send, receive) = bounded(1);
+        hogs.push(thread::spawn(move || {
+            while still() {
+                send.send_timeout(1, HOUR).unwrap();
+                assert_eq!(receive.try_recv(), Ok(1));
+            }
+        }));
+        let still = goes_on();
+        let (_send, receive) = unbounded::<u8>();
+        hogs.push(thread::spawn(move || {
+            let (mut list, always) = (Select::new(), tick(Duration::ZERO));
+            list.recv(&receive);
+            let ready = list.recv(&always);
+            while still() {
+                assert_eq!(list.ready(), ready);
+            }
+        }));
+        let still = goes_on();
+        hogs.push(thread::spawn(move || {
+            let always = tick(Duration::ZERO);
+            while still() {
+                always.recv().unwrap();
+            }
+        }));
         // More than there are workers, and those who wait are behind them.
         thread::sleep(TICK);
         thread::spawn(move || stop.store(true, Ordering::Relaxed))

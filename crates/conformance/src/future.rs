@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture as _, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_core::{FusedStream as _, Stream as _};
@@ -13,7 +13,7 @@ use trefoil_runtime::future::block_on;
 use trefoil_runtime::time::{Elapsed, timeout};
 use trefoil_runtime::{Reason, thread};
 
-use trefoil_sync::channel::{ReceiverStream, bounded, unbounded};
+use trefoil_sync::channel::{ReceiverStream, bounded, select, unbounded};
 
 use crate::Subject;
 use crate::subject::run;
@@ -174,6 +174,106 @@ pub fn a_future_that_wakes_itself_is_ended<S: Subject>() {
         thread::sleep(TICK);
         thread.cancel();
         assert!(thread.join().unwrap_err().is::<Cancelled>());
+    });
+}
+
+/// Polls it once with this waker.
+fn poll<T>(stream: &mut ReceiverStream<T>, waker: &Waker) -> Poll<Option<T>> {
+    Pin::new(stream).poll_next(&mut Context::from_waker(waker))
+}
+
+/// Two streams of one channel may be of one task: when one goes, the other is still told.
+pub fn streams_of_one_task_are_told_apart<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = unbounded();
+        let waits = thread::spawn(move || {
+            let mut one = Some(receive.clone().into_stream());
+            let mut two = receive.into_stream();
+            block_on(poll_fn(|context| {
+                if let Some(mut one) = one.take() {
+                    assert!(poll(&mut one, context.waker()).is_pending());
+                    assert!(poll(&mut two, context.waker()).is_pending());
+                    return Poll::Pending;
+                }
+                poll(&mut two, context.waker())
+            }))
+        });
+        until_waiting(waits.thread(), Reason::Future);
+        send.send(1).unwrap();
+        assert_eq!(waits.join().unwrap(), Some(1));
+    });
+}
+
+/// Whoever tells a waker that panics goes on, and the other wakers are told: he may be about to wait, with
+/// what the others must find, or be unwinding.
+pub fn a_waker_that_panics_harms_nobody<S: Subject>() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Panics>) {
+            panic!("a waker that panics");
+        }
+    }
+    run::<S, _>(|| {
+        let panics = Waker::from(Arc::new(Panics));
+        for (send, receive) in [bounded(0), bounded(2), unbounded()] {
+            let mut stream = receive.clone().into_stream();
+            assert!(poll(&mut stream, &panics).is_pending());
+            let mut other = receive.clone().into_stream();
+            let waits = thread::spawn(move || {
+                block_on(poll_fn(|context| poll(&mut other, context.waker())))
+            });
+            until_waiting(waits.thread(), Reason::Future);
+            let sends = thread::spawn(move || {
+                send.send(1).unwrap();
+                send
+            });
+            assert_eq!(waits.join().unwrap(), Some(1));
+            let send = sends.join().unwrap();
+
+            // A select tells too, while it is in the queues of some channels.
+            assert!(poll(&mut stream, &panics).is_pending());
+            let (_never, other) = bounded::<u32>(0);
+            let sends = thread::spawn(move || {
+                select! {
+                    send(send, 2) -> sent => sent.unwrap(),
+                    recv(other) -> _ => unreachable!(),
+                }
+                send
+            });
+            assert_eq!(receive.recv(), Ok(2));
+            let send = sends.join().unwrap();
+
+            // The last sender goes while its thread unwinds.
+            assert!(poll(&mut stream, &panics).is_pending());
+            let ends = thread::spawn(move || {
+                let _send = send;
+                panic!("a thread that had the last sender");
+            });
+            assert!(ends.join().is_err());
+            assert_eq!(poll(&mut stream, &panics), Poll::Ready(None));
+        }
+    });
+}
+
+/// Where a thread may not wait it gets no message that a select has yet to make, and is not held up.
+pub fn a_stream_does_not_wait_for_a_select<S: Subject>() {
+    struct Counts(AtomicUsize);
+    impl Wake for Counts {
+        fn wake(self: Arc<Counts>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    run::<S, _>(|| {
+        let (send, receive) = bounded(0);
+        let mut stream = receive.into_stream();
+        let sends = thread::spawn(move || select! { send(send, 1) -> sent => sent });
+        until_waiting(sends.thread(), Reason::Select);
+        let counts = Arc::new(Counts(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&counts));
+        let there = thread::no_suspend(|| poll(&mut stream, &waker));
+        assert_eq!((there, counts.0.load(Ordering::SeqCst)), (Poll::Pending, 1));
+        assert_eq!(poll(&mut stream, &waker), Poll::Ready(Some(1)));
+        sends.join().unwrap().unwrap();
     });
 }
 

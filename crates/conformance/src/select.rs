@@ -356,6 +356,12 @@ pub fn bodies_run_in_place<S: Subject>() {
             }
         }
         assert_eq!(sum, 7);
+        // A body may begin with a block, and be more than that.
+        let text = select! {
+            recv(from_a) -> n => { n }.unwrap(),
+            default => { sum }.max(8),
+        };
+        assert_eq!(text, 8);
         select! {
             recv(vec![from_a, from_b].swap_remove(0)) -> _ => unreachable!(),
             default() => (),
@@ -626,6 +632,35 @@ pub fn ready_tells_and_does_nothing<S: Subject>() {
         select.recv(&soon);
         assert_eq!(select.ready_timeout(HOUR), Ok(0));
         assert!(soon.try_recv().is_ok());
+    });
+}
+
+/// A sender that waits because room is kept has a message all the same: who is ready to receive is told, and
+/// may have it before the message for which the room is kept is made.
+pub fn ready_tells_of_a_message_beside_kept_room<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = bounded(1);
+        let (go, gate) = bounded::<()>(0);
+        let keeps = send.clone();
+        let keeps = thread::spawn(move || {
+            // It gives the room back.
+            select! { send(keeps, gate.recv().map(|()| 0).ok()?) -> _ => unreachable!() }
+        });
+        until_waiting(keeps.thread(), Reason::Receive);
+        let here = receive.clone();
+        let waits = thread::spawn(move || {
+            let mut select = Select::new();
+            select.recv(&here);
+            select.ready();
+            here.try_recv()
+        });
+        until_waiting(waits.thread(), Reason::Select);
+        let sends = thread::spawn(move || send.send(1));
+        assert_eq!(waits.join().unwrap(), Ok(1));
+        sends.join().unwrap().unwrap();
+        drop(go);
+        assert_eq!(keeps.join().unwrap(), None::<()>);
+        assert!(receive.recv().is_err());
     });
 }
 

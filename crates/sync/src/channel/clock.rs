@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use trefoil_runtime::thread::deadline_after;
-use trefoil_runtime::{Outcome, Reason, Spin, Wait, Waiter, cancel};
+use trefoil_runtime::{Outcome, Reason, Spin, Wait, Waiter, cancel, spend};
 
 use super::error::RecvTimeoutError;
 use super::receiver::Receiver;
@@ -141,6 +141,7 @@ pub(super) fn recv<T>(
     let wait = Wait::new(Reason::Receive).cancellable();
     loop {
         if let Some(message) = clock.and_then(Comes::take) {
+            spend();
             return Ok(message);
         }
         if until.is_some_and(|until| until <= Instant::now()) {

@@ -7,6 +7,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use trefoil_runtime::spend;
 use trefoil_runtime::thread::deadline_after;
 
 use super::clock::{self, Clock, Comes};
@@ -150,7 +151,10 @@ impl<T> Receiver<T> {
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         // The clock is read only if there is need to wait.
         match self.try_recv() {
-            Ok(message) => Ok(message),
+            Ok(message) => {
+                spend();
+                Ok(message)
+            }
             Err(TryRecvError::Empty) => self.recv_until(deadline_after(timeout)),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
         }

@@ -23,7 +23,9 @@
 //!
 //! What it does not do: it knows no threads. Who waits, and is to be woken, is `state`'s to say.
 
-use core::mem::MaybeUninit;
+use core::iter;
+use core::mem::{self, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use self::cell::UnsafeCell;
 use crate::atomic::{AtomicUsize, Ordering};
@@ -201,21 +203,9 @@ impl<T> Ring<T> {
         lower(&self.head.0);
     }
 
-    /// Drops what is in it, for the only one who takes. A panic of one message does not keep the others.
-    pub(super) fn drain(&self) {
-        struct Rest<'a, T>(&'a Ring<T>);
-
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                self.0.drain();
-            }
-        }
-
-        let rest = Rest(self);
-        while let Ok(message) = self.take(By::Holder) {
-            drop(message);
-        }
-        core::mem::forget(rest);
+    /// What is left in it, for the only one who takes.
+    pub(super) fn rest(&self) -> impl Iterator<Item = T> {
+        iter::from_fn(|| self.take(By::Holder).ok())
     }
 
     /// How many messages are in it, at some moment during the call.
@@ -293,7 +283,24 @@ fn lower(word: &AtomicUsize) {
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        self.drain();
+        drop_each(self.rest());
+    }
+}
+
+/// Drops messages. The panic of one does not keep the others, nor does a second one end the process: the
+/// first goes on when all are dropped.
+pub(super) fn drop_each<T>(messages: impl Iterator<Item = T>) {
+    let mut first = None;
+    for message in messages {
+        match (catch_unwind(AssertUnwindSafe(|| drop(message))), &first) {
+            (Ok(()), _) => {}
+            (Err(panic), None) => first = Some(panic),
+            // Its payload could panic again.
+            (Err(panic), Some(_)) => mem::forget(panic),
+        }
+    }
+    if let Some(panic) = first {
+        resume_unwind(panic);
     }
 }
 

@@ -102,7 +102,10 @@ impl<T> Sender<T> {
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         // The clock is read only if there is need to wait.
         match self.shared.try_send(message) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.shared.spend_as_sender();
+                Ok(())
+            }
             Err(TrySendError::Full(message)) => self.shared.send(message, deadline_after(timeout)),
             Err(TrySendError::Disconnected(message)) => {
                 Err(SendTimeoutError::Disconnected(message))

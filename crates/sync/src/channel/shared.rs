@@ -23,7 +23,7 @@ use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendErro
 use super::patience::{Patience, waits_are_dear};
 use super::ring::{self, By, Nothing, Refused, Ring};
 use super::slot::{Claimed, Hand, Slot};
-use super::state::{Keeping, Served, Side, State, Taking};
+use super::state::{Keeping, Served, Side, State, Taking, Watch};
 use crate::queue::{Node, wait_in};
 
 pub(super) struct Shared<T> {
@@ -142,7 +142,7 @@ impl<T> Shared<T> {
     /// Sending to an unbounded channel never waits: nobody else runs in the middle of it, for programs do it
     /// with a lock of `std` held.
     #[inline]
-    fn spend_as_sender(&self) {
+    pub(super) fn spend_as_sender(&self) {
         if self.capacity.is_some() {
             spend();
         }
@@ -335,10 +335,11 @@ impl<T> Shared<T> {
         (outcome, unsafe { node.data().take() })
     }
 
-    /// Gives the lock back. At a rendezvous, a thread that waits is what watchers of the other side wait for.
+    /// Gives the lock back. At a rendezvous, a thread that waits is what watchers of the other side wait for;
+    /// also a sender that waits only because room is kept: its message can be had.
     #[inline]
     fn unlock_waiting(&self, mut state: SpinGuard<'_, State<T>>, other: SideOf<T>) {
-        if self.capacity != Some(0) {
+        if self.capacity != Some(0) && !state.keeps_room() {
             return;
         }
         let watchers = mem::take(&mut other(&mut state).watchers);
@@ -446,43 +447,45 @@ impl<T> Shared<T> {
     // ----- watchers
 
     /// Tells the waker when there may be something to receive. `false`: there is now.
-    pub(super) fn watch_receivers(&self, waker: &Waker) -> bool {
-        // It was cloned and is dropped without the lock, for it may do anything then.
-        let mut more = Some(waker.clone());
+    pub(super) fn watch_receivers(&self, watch: Watch, waker: &Waker) -> bool {
+        // Wakers are cloned and dropped without the lock, for they may do anything then.
+        let mut waker = Some(waker.clone());
         let mut state = self.state.lock();
         State::flag_for_receivers(self.ring());
         let nothing = !state.can_recv(self.ring(), None);
         if nothing {
-            state.receivers.watchers.add(&mut more);
+            waker = waker.and_then(|waker| state.receivers.watchers.add(watch, waker));
         }
         drop(state);
+        drop(waker);
         nothing
     }
 
     /// Tells the waker when it may be possible to send. `false`: it is now.
-    pub(super) fn watch_senders(&self, waker: &Waker) -> bool {
-        let mut more = Some(waker.clone());
+    pub(super) fn watch_senders(&self, watch: Watch, waker: &Waker) -> bool {
+        let mut waker = Some(waker.clone());
         let mut state = self.state.lock();
         State::flag_for_senders(self.ring());
         let nothing = !state.can_send(self.ring(), None);
         if nothing {
-            state.senders.watchers.add(&mut more);
+            waker = waker.and_then(|waker| state.senders.watchers.add(watch, waker));
         }
         drop(state);
+        drop(waker);
         nothing
     }
 
-    pub(super) fn unwatch_receivers(&self, waker: &Waker) {
-        self.unwatch(receivers, waker);
+    pub(super) fn unwatch_receivers(&self, watch: Watch) {
+        self.unwatch(receivers, watch);
     }
 
-    pub(super) fn unwatch_senders(&self, waker: &Waker) {
-        self.unwatch(senders, waker);
+    pub(super) fn unwatch_senders(&self, watch: Watch) {
+        self.unwatch(senders, watch);
     }
 
-    fn unwatch(&self, side: SideOf<T>, waker: &Waker) {
+    fn unwatch(&self, side: SideOf<T>, watch: Watch) {
         let mut state = self.state.lock();
-        let removed = side(&mut state).watchers.remove(waker);
+        let removed = side(&mut state).watchers.remove(watch);
         state.lower_flags(self.ring());
         drop(state);
         // A waker may do anything when it is dropped.
@@ -527,10 +530,8 @@ impl<T> Shared<T> {
             // Messages may do anything when they are dropped: panic, or come back here because
             // they own an end of this very channel. All is done by then, and the lock is free.
             let left = self.state.lock().take_all();
-            drop(left);
-            if let Some(ring) = self.ring() {
-                ring.drain();
-            }
+            let in_ring = self.ring().into_iter().flat_map(Ring::rest);
+            ring::drop_each(left.into_iter().chain(in_ring));
         }
     }
 

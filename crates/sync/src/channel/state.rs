@@ -24,8 +24,10 @@
 //! unbounded channel grows under the lock, which is rare enough to be cheap on average.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::VecDeque;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use trefoil_runtime::may_suspend;
@@ -51,7 +53,20 @@ pub(super) struct Side<T> {
     clippy::box_collection,
     reason = "one word, which is moved on each operation under the lock"
 )]
-pub(super) struct Watchers(Option<Box<Vec<Waker>>>);
+pub(super) struct Watchers(Option<Box<Vec<(Watch, Waker)>>>);
+
+/// Who is to be told. Several may have the same waker: a task that has two streams of one channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch(usize);
+
+impl Watch {
+    /// A new one.
+    pub(super) fn new() -> Watch {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        // Relaxed: a number, and nothing else.
+        Watch(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 impl<T> Side<T> {
     const fn new() -> Side<T> {
@@ -81,18 +96,21 @@ impl Watchers {
         self.0.is_none()
     }
 
-    /// Takes this one in, unless it is there.
-    pub(super) fn add(&mut self, waker: &mut Option<Waker>) {
+    /// Takes this one in, in the place of its last waker, which is to be dropped when the lock is free.
+    pub(super) fn add(&mut self, watch: Watch, waker: Waker) -> Option<Waker> {
         let wakers = self.0.get_or_insert_default();
-        let new = waker.take_if(|waker| !wakers.iter().any(|one| one.will_wake(waker)));
-        wakers.extend(new);
+        if let Some((_, old)) = wakers.iter_mut().find(|(one, _)| *one == watch) {
+            return Some(mem::replace(old, waker));
+        }
+        wakers.push((watch, waker));
+        None
     }
 
     /// Takes this one out. It is to be dropped when the lock is free.
-    pub(super) fn remove(&mut self, waker: &Waker) -> Option<Waker> {
+    pub(super) fn remove(&mut self, watch: Watch) -> Option<Waker> {
         let wakers = self.0.as_mut()?;
-        let place = wakers.iter().position(|one| one.will_wake(waker))?;
-        let removed = wakers.swap_remove(place);
+        let place = wakers.iter().position(|(one, _)| *one == watch)?;
+        let (_, removed) = wakers.swap_remove(place);
         if wakers.is_empty() {
             self.0 = None;
         }
@@ -102,8 +120,16 @@ impl Watchers {
     #[inline]
     fn tell(self) {
         if let Some(wakers) = self.0 {
-            wakers.into_iter().for_each(Waker::wake);
+            wakers.into_iter().for_each(|(_, waker)| wake(waker));
         }
+    }
+}
+
+/// A waker's panic has been told by the panic hook, and ends here: the others are told too, and whoever
+/// tells may have a node in a queue. Not even its payload is dropped, which could panic again.
+fn wake(waker: Waker) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        mem::forget(payload);
     }
 }
 
@@ -268,6 +294,11 @@ impl<T> State<T> {
             } else {
                 self.has_room(ring)
             }
+    }
+
+    /// Whether there is room that is kept.
+    pub(super) fn keeps_room(&self) -> bool {
+        self.kept > 0
     }
 
     /// Whether there is room that is not kept.

@@ -3,23 +3,24 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
 use super::error::TryRecvError;
 use super::receiver::Receiver;
+use super::state::Watch;
 
 /// The messages of a [`Receiver`] as a [`Stream`], with the feature `stream`: what
 /// [`Receiver::into_stream`] makes. It ends when the last sender has gone.
 ///
-/// It parks no thread, and can be used in any executor. A message is taken when the stream is polled, and
+/// It parks no thread, but for what [`try_recv`](Receiver::try_recv) says, and can be used in any executor. A message is taken when the stream is polled, and
 /// given to nobody before: what a dropped stream has not got goes to other receivers.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct ReceiverStream<T> {
     receiver: Receiver<T>,
-    /// In the channel since the last poll.
-    waker: Option<Waker>,
+    /// Its waker is in the channel since the last poll.
+    watch: Option<Watch>,
     has_ended: bool,
 }
 
@@ -27,7 +28,7 @@ impl<T> ReceiverStream<T> {
     pub(super) fn new(receiver: Receiver<T>) -> ReceiverStream<T> {
         ReceiverStream {
             receiver,
-            waker: None,
+            watch: None,
             has_ended: false,
         }
     }
@@ -57,8 +58,8 @@ impl<T> ReceiverStream<T> {
     }
 
     fn stop_watching(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            self.receiver.arm().arm().unwatch(&waker);
+        if let Some(watch) = self.watch.take() {
+            self.receiver.arm().arm().unwatch(watch);
         }
     }
 }
@@ -70,24 +71,20 @@ impl<T> Stream for ReceiverStream<T> {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        loop {
+        for _ in 0..2 {
             if let Some(taken) = self.take() {
                 self.stop_watching();
                 return taken;
             }
-            if self
-                .waker
-                .as_ref()
-                .is_some_and(|waker| !waker.will_wake(context.waker()))
-            {
-                self.stop_watching();
-            }
-            let waiting = self.receiver.arm().arm().watch(context.waker());
-            self.waker = Some(context.waker().clone());
+            let watch = *self.watch.get_or_insert_with(Watch::new);
+            let waiting = self.receiver.arm().arm().watch(watch, context.waker());
             if waiting {
                 return Poll::Pending;
             }
         }
+        // Others are faster, or a select waits at a rendezvous, for which this thread may not wait.
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -261,6 +261,23 @@ fn a_message_may_panic_in_its_drop() {
     assert!(send.send(Token::new(&drops)).is_err());
 }
 
+/// The first panic is told, and the rest is dropped all the same.
+#[test]
+fn several_messages_may_panic_in_their_drop() {
+    for (send, receive) in [unbounded(), bounded(3), bounded(usize::MAX)] {
+        let drops = Arc::new(AtomicUsize::new(0));
+        for n in 0..3 {
+            let mut message = Token::new(&drops);
+            message.panics = n < 2;
+            assert!(send.send(message).is_ok());
+        }
+        let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(receive)));
+        let panic = dropped.unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"a message panics in its drop"));
+        assert_eq!(drops.load(Ordering::Relaxed), 3);
+    }
+}
+
 /// Messages that own ends of channels, their own among them.
 #[test]
 fn a_message_may_own_an_end() {

@@ -17,7 +17,7 @@ use crate::channel::choice::Choice;
 use crate::channel::error::{RecvError, SendError, TryRecvError};
 use crate::channel::shared::Shared;
 use crate::channel::slot::{Claimed, Hand, Slot};
-use crate::channel::state::Keeping;
+use crate::channel::state::{Keeping, Watch};
 use crate::queue::Node;
 
 /// What `choose` asks of an operation.
@@ -49,10 +49,10 @@ pub trait Arm {
     }
 
     /// Calls the waker when it may be possible to do it. `false`: it is possible now.
-    fn watch(&self, waker: &Waker) -> bool;
+    fn watch(&self, watch: Watch, waker: &Waker) -> bool;
 
-    /// Does not call it any more.
-    fn unwatch(&self, waker: &Waker);
+    /// Does not call its waker any more.
+    fn unwatch(&self, watch: Watch);
 
     /// Whether it could be done now.
     fn is_ready(&self) -> bool;
@@ -136,12 +136,12 @@ impl<T> Arm for Taker<'_, T> {
         true
     }
 
-    fn watch(&self, waker: &Waker) -> bool {
-        self.shared.watch_receivers(waker)
+    fn watch(&self, watch: Watch, waker: &Waker) -> bool {
+        self.shared.watch_receivers(watch, waker)
     }
 
-    fn unwatch(&self, waker: &Waker) {
-        self.shared.unwatch_receivers(waker);
+    fn unwatch(&self, watch: Watch) {
+        self.shared.unwatch_receivers(watch);
     }
 
     fn is_ready(&self) -> bool {
@@ -240,12 +240,12 @@ impl<T> Arm for Putter<'_, T> {
         true
     }
 
-    fn watch(&self, waker: &Waker) -> bool {
-        self.shared.watch_senders(waker)
+    fn watch(&self, watch: Watch, waker: &Waker) -> bool {
+        self.shared.watch_senders(watch, waker)
     }
 
-    fn unwatch(&self, waker: &Waker) {
-        self.shared.unwatch_senders(waker);
+    fn unwatch(&self, watch: Watch) {
+        self.shared.unwatch_senders(watch);
     }
 
     fn is_ready(&self) -> bool {

@@ -12,6 +12,7 @@ use super::choose::{self, Limit, Order};
 use crate::channel::clock::Comes;
 use crate::channel::error::{RecvError, SendError};
 use crate::channel::shared::Shared;
+use crate::channel::state::Watch;
 use crate::channel::{Receiver, Sender};
 
 /// One of two: what came of the first arm, or of the others.
@@ -79,11 +80,11 @@ impl<T> Arm for Awaiter<'_, T> {
         self.clock.and_then(Comes::due)
     }
 
-    fn watch(&self, _: &Waker) -> bool {
+    fn watch(&self, _: Watch, _: &Waker) -> bool {
         !self.is_ready()
     }
 
-    fn unwatch(&self, _: &Waker) {}
+    fn unwatch(&self, _: Watch) {}
 
     fn is_ready(&self) -> bool {
         self.due().is_some_and(|due| due <= Instant::now())

@@ -106,15 +106,11 @@ macro_rules! __select {
 
     // ----- recv
     (@parse $order:ident ($($arm:tt)*) $default:tt
-        recv($receiver:expr $(,)?) -> $message:pat => $body:block, $($rest:tt)*) => {
+        recv($receiver:expr $(,)?) -> $message:pat => $body:expr, $($rest:tt)*) => {
         $crate::__select!(@parse $order ($($arm)* {recv $receiver, $message, $body}) $default $($rest)*)
     };
     (@parse $order:ident ($($arm:tt)*) $default:tt
         recv($receiver:expr $(,)?) -> $message:pat => $body:block $($rest:tt)*) => {
-        $crate::__select!(@parse $order ($($arm)* {recv $receiver, $message, $body}) $default $($rest)*)
-    };
-    (@parse $order:ident ($($arm:tt)*) $default:tt
-        recv($receiver:expr $(,)?) -> $message:pat => $body:expr, $($rest:tt)*) => {
         $crate::__select!(@parse $order ($($arm)* {recv $receiver, $message, $body}) $default $($rest)*)
     };
     (@parse $order:ident ($($arm:tt)*) $default:tt
@@ -124,15 +120,11 @@ macro_rules! __select {
 
     // ----- send
     (@parse $order:ident ($($arm:tt)*) $default:tt
-        send($sender:expr, $message:expr $(,)?) -> $sent:pat => $body:block, $($rest:tt)*) => {
+        send($sender:expr, $message:expr $(,)?) -> $sent:pat => $body:expr, $($rest:tt)*) => {
         $crate::__select!(@parse $order ($($arm)* {send $sender, $message, $sent, $body}) $default $($rest)*)
     };
     (@parse $order:ident ($($arm:tt)*) $default:tt
         send($sender:expr, $message:expr $(,)?) -> $sent:pat => $body:block $($rest:tt)*) => {
-        $crate::__select!(@parse $order ($($arm)* {send $sender, $message, $sent, $body}) $default $($rest)*)
-    };
-    (@parse $order:ident ($($arm:tt)*) $default:tt
-        send($sender:expr, $message:expr $(,)?) -> $sent:pat => $body:expr, $($rest:tt)*) => {
         $crate::__select!(@parse $order ($($arm)* {send $sender, $message, $sent, $body}) $default $($rest)*)
     };
     (@parse $order:ident ($($arm:tt)*) $default:tt
@@ -144,25 +136,19 @@ macro_rules! __select {
     (@parse $order:ident $arms:tt () default() => $($rest:tt)*) => {
         $crate::__select!(@parse $order $arms () default => $($rest)*)
     };
-    (@parse $order:ident $arms:tt () default => $body:block, $($rest:tt)*) => {
+    (@parse $order:ident $arms:tt () default => $body:expr, $($rest:tt)*) => {
         $crate::__select!(@parse $order $arms ({$crate::channel::__select::Limit::Now} $body) $($rest)*)
     };
     (@parse $order:ident $arms:tt () default => $body:block $($rest:tt)*) => {
         $crate::__select!(@parse $order $arms ({$crate::channel::__select::Limit::Now} $body) $($rest)*)
     };
-    (@parse $order:ident $arms:tt () default => $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@parse $order $arms ({$crate::channel::__select::Limit::Now} $body) $($rest)*)
-    };
     (@parse $order:ident $arms:tt () default => $body:expr) => {
         $crate::__select!(@parse $order $arms ({$crate::channel::__select::Limit::Now} $body))
     };
-    (@parse $order:ident $arms:tt () default($timeout:expr $(,)?) => $body:block, $($rest:tt)*) => {
+    (@parse $order:ident $arms:tt () default($timeout:expr $(,)?) => $body:expr, $($rest:tt)*) => {
         $crate::__select!(@parse $order $arms ({$crate::channel::__select::within($timeout)} $body) $($rest)*)
     };
     (@parse $order:ident $arms:tt () default($timeout:expr $(,)?) => $body:block $($rest:tt)*) => {
-        $crate::__select!(@parse $order $arms ({$crate::channel::__select::within($timeout)} $body) $($rest)*)
-    };
-    (@parse $order:ident $arms:tt () default($timeout:expr $(,)?) => $body:expr, $($rest:tt)*) => {
         $crate::__select!(@parse $order $arms ({$crate::channel::__select::within($timeout)} $body) $($rest)*)
     };
     (@parse $order:ident $arms:tt () default($timeout:expr $(,)?) => $body:expr) => {

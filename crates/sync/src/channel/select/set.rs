@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use trefoil_runtime::future::block_until;
 use trefoil_runtime::thread::{self, deadline_after};
-use trefoil_runtime::{Reason, Wait};
+use trefoil_runtime::{Reason, Wait, spend};
 
 use super::arm::Arm;
 use super::choose::{Armed, Limit, Order, choose};
@@ -21,6 +21,7 @@ use super::handles::{RecvArm, SendArm};
 use crate::channel::error::{
     ReadyTimeoutError, RecvError, SelectTimeoutError, SendError, TryReadyError, TrySelectError,
 };
+use crate::channel::state::Watch;
 use crate::channel::{Receiver, Sender};
 
 /// Waits for one of several operations on channels, whose number may change while the program runs. Where
@@ -476,6 +477,7 @@ impl<'a> Select<'a> {
         let wait = Wait::new(Reason::Select).cancellable();
         loop {
             if let Some(index) = self.find_ready() {
+                spend();
                 return Some(index);
             }
             if until.is_some_and(|until| until <= Instant::now()) {
@@ -490,7 +492,7 @@ impl<'a> Select<'a> {
     fn wait_ready(&self, wait: &Wait) -> Option<()> {
         let mut watching = Watching {
             entries: &self.entries,
-            context: None,
+            watch: None,
         };
         block_until(wait, poll_fn(|context| watching.poll(context)))
     }
@@ -508,17 +510,18 @@ impl<'a> Select<'a> {
 /// Waker in all channels, until it goes.
 struct Watching<'s, 'a> {
     entries: &'s [Entry<'a>],
-    context: Option<std::task::Waker>,
+    watch: Option<Watch>,
 }
 
 impl Watching<'_, '_> {
     /// The first time it has itself told; the second time it was.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.context.is_some() {
+        if self.watch.is_some() {
             return Poll::Ready(());
         }
-        let waker = self.context.insert(context.waker().clone());
-        if self.entries.iter().all(|entry| entry.arm().watch(waker)) {
+        let watch = *self.watch.insert(Watch::new());
+        let mut arms = self.entries.iter().map(Entry::arm);
+        if arms.all(|arm| arm.watch(watch, context.waker())) {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -528,10 +531,10 @@ impl Watching<'_, '_> {
 
 impl Drop for Watching<'_, '_> {
     fn drop(&mut self) {
-        if let Some(waker) = &self.context {
+        if let Some(watch) = self.watch {
             self.entries
                 .iter()
-                .for_each(|entry| entry.arm().unwatch(waker));
+                .for_each(|entry| entry.arm().unwatch(watch));
         }
     }
 }
