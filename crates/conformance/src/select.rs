@@ -642,7 +642,7 @@ pub fn ready_tells_of_a_message_beside_kept_room<S: Subject>() {
         let (send, receive) = bounded(1);
         let (go, gate) = bounded::<()>(0);
         let keeps = send.clone();
-        let keeps = thread::spawn(move || {
+        let keeps = thread::spawn(move || -> Option<()> {
             // It gives the room back.
             select! { send(keeps, gate.recv().map(|()| 0).ok()?) -> _ => unreachable!() }
         });
@@ -659,7 +659,7 @@ pub fn ready_tells_of_a_message_beside_kept_room<S: Subject>() {
         assert_eq!(waits.join().unwrap(), Ok(1));
         sends.join().unwrap().unwrap();
         drop(go);
-        assert_eq!(keeps.join().unwrap(), None::<()>);
+        assert_eq!(keeps.join().unwrap(), None);
         assert!(receive.recv().is_err());
     });
 }
