@@ -33,6 +33,12 @@ pub(crate) fn note_test(test: &str) {
     TEST.set(path.to_owned());
 }
 
+/// The test that runs on the calling OS thread, by its path in its crate. Empty: none does.
+#[must_use]
+pub fn current_test() -> String {
+    TEST.with_borrow(String::clone)
+}
+
 /// Runs `body` in a process of its own, and tells how that ended. Once in a test.
 pub(crate) fn end_of(body: impl FnOnce()) -> Ended {
     Child::new().end_of(body)
@@ -78,7 +84,7 @@ impl Child {
             .arg("-c")
             .arg(self.limits + " && exec \"$0\" --exact \"$1\" --nocapture")
             .arg(env::current_exe().unwrap())
-            .arg(TEST.with_borrow(String::clone))
+            .arg(current_test())
             .env(INSIDE, "1")
             .env_remove("TREFOIL_OVERFLOW")
             .env_remove("TREFOIL_GUARD")

@@ -75,5 +75,6 @@ pub mod try_scope;
 pub mod usage;
 pub mod wait_group;
 
+pub use child::current_test;
 pub use subject::Subject;
 pub use watchdog::watched;

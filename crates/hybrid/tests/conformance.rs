@@ -6,19 +6,36 @@ use std::time::Duration;
 use trefoil_conformance::Subject;
 use trefoil_runtime::{Model, StackUsage, ThreadInfo};
 
-struct Hybrid<const WORKERS: usize>(trefoil_hybrid::Runtime);
+struct Hybrid(trefoil_hybrid::Runtime);
 
-impl<const WORKERS: usize> Subject for Hybrid<WORKERS> {
+/// How many workers the current test is about, by the module in which it stands. So the promises are compiled
+/// once, and not for each number: that would be most of the time that these tests take. A runtime that is made
+/// inside of another one, or on a plain thread, has two.
+fn workers() -> usize {
+    let test = trefoil_conformance::current_test();
+    match test.split_once("::").map(|(module, _)| module) {
+        Some("one_worker") => 1,
+        Some("two_workers") | None => 2,
+        Some("four_workers") => 4,
+        Some(other) => panic!("`{other}` does not say how many workers"),
+    }
+}
+
+fn builder(grace: Duration) -> trefoil_hybrid::Builder {
+    trefoil_hybrid::Builder::new()
+        .workers(workers())
+        .grace(grace)
+}
+
+impl Subject for Hybrid {
     const MODEL: Model = Model::Hybrid;
 
-    fn new(grace: Duration) -> Hybrid<WORKERS> {
-        let builder = trefoil_hybrid::Builder::new().workers(WORKERS).grace(grace);
-        Hybrid(builder.build().expect("the workers start"))
+    fn new(grace: Duration) -> Hybrid {
+        Hybrid(builder(grace).build().expect("the workers start"))
     }
 
-    fn metered(grace: Duration, on: bool) -> Hybrid<WORKERS> {
-        let builder = trefoil_hybrid::Builder::new().workers(WORKERS).grace(grace);
-        let builder = builder.measure_stacks(on);
+    fn metered(grace: Duration, on: bool) -> Hybrid {
+        let builder = builder(grace).measure_stacks(on);
         Hybrid(builder.build().expect("the workers start"))
     }
 
@@ -40,13 +57,34 @@ impl<const WORKERS: usize> Subject for Hybrid<WORKERS> {
 }
 
 mod one_worker {
-    trefoil_conformance::suite!(crate::Hybrid<1>);
+    trefoil_conformance::suite!(crate::Hybrid);
+
+    #[test]
+    fn there_is_one() {
+        trefoil_conformance::watched(concat!(module_path!(), "::there_is_one"), || {
+            assert_eq!(crate::workers(), 1);
+        });
+    }
 }
 
 mod two_workers {
-    trefoil_conformance::suite!(crate::Hybrid<2>);
+    trefoil_conformance::suite!(crate::Hybrid);
+
+    #[test]
+    fn there_are_two() {
+        trefoil_conformance::watched(concat!(module_path!(), "::there_are_two"), || {
+            assert_eq!(crate::workers(), 2);
+        });
+    }
 }
 
 mod four_workers {
-    trefoil_conformance::suite!(crate::Hybrid<4>);
+    trefoil_conformance::suite!(crate::Hybrid);
+
+    #[test]
+    fn there_are_four() {
+        trefoil_conformance::watched(concat!(module_path!(), "::there_are_four"), || {
+            assert_eq!(crate::workers(), 4);
+        });
+    }
 }
