@@ -316,6 +316,29 @@ pub fn a_message_that_panics_gives_its_place_back<S: Subject>() {
     });
 }
 
+/// A receiver that has met a select which then sends nothing looks again at once, also one that tries once.
+pub fn a_select_that_sends_nothing_hides_nobody<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = bounded(0);
+        let gives_up = |send: Sender<u8>| {
+            let nothing = None;
+            selecting(move || select! { send(send, nothing?) -> sent => sent.ok() })
+        };
+        let first = gives_up(send.clone());
+        let last = send.clone();
+        let second = thread::spawn(move || last.send(7));
+        until_waiting(second.thread(), Reason::Send);
+        assert_eq!(receive.try_recv(), Ok(7));
+        assert!(first.join().unwrap().is_none());
+        second.join().unwrap().unwrap();
+        let last = gives_up(send);
+        // It has gone when its thread has, which may be later.
+        assert!(receive.try_recv().is_err());
+        assert!(last.join().unwrap().is_none());
+        assert_eq!(receive.try_recv(), Err(TryRecvError::Disconnected));
+    });
+}
+
 /// Bodies run in place: they may leave what is around, and change the channels.
 pub fn bodies_run_in_place<S: Subject>() {
     fn first(receive: &Receiver<Result<u8, String>>) -> Result<u8, String> {
@@ -359,7 +382,7 @@ pub fn bodies_run_in_place<S: Subject>() {
         // A body may begin with a block, and be more than that.
         let text = select! {
             recv(from_a) -> n => { n }.unwrap(),
-            default => { sum }.max(8),
+            default => { 7 } + 1,
         };
         assert_eq!(text, 8);
         select! {
@@ -640,12 +663,11 @@ pub fn ready_tells_and_does_nothing<S: Subject>() {
 pub fn ready_tells_of_a_message_beside_kept_room<S: Subject>() {
     run::<S, _>(|| {
         let (send, receive) = bounded(1);
-        let (go, gate) = bounded::<()>(0);
+        let (go, gate) = bounded(0);
         let keeps = send.clone();
-        let keeps = thread::spawn(move || -> Option<()> {
-            // It gives the room back.
-            select! { send(keeps, gate.recv().map(|()| 0).ok()?) -> _ => unreachable!() }
-        });
+        // It gives the room back.
+        let keeps =
+            thread::spawn(move || select! { send(keeps, gate.recv().ok()?) -> sent => sent.ok() });
         until_waiting(keeps.thread(), Reason::Receive);
         let here = receive.clone();
         let waits = thread::spawn(move || {
@@ -659,7 +681,7 @@ pub fn ready_tells_of_a_message_beside_kept_room<S: Subject>() {
         assert_eq!(waits.join().unwrap(), Ok(1));
         sends.join().unwrap().unwrap();
         drop(go);
-        assert_eq!(keeps.join().unwrap(), None);
+        assert!(keeps.join().unwrap().is_none());
         assert!(receive.recv().is_err());
     });
 }

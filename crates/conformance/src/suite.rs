@@ -380,6 +380,7 @@ macro_rules! suite {
                 two_selects_meet,
                 it_does_not_meet_itself,
                 a_message_that_panics_gives_its_place_back,
+                a_select_that_sends_nothing_hides_nobody,
                 bodies_run_in_place,
                 time_sends,
                 the_end_of_a_thread_is_an_arm,

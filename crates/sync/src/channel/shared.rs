@@ -201,17 +201,24 @@ impl<T> Shared<T> {
     }
 
     fn take_under_lock(&self) -> Result<T, TryRecvError> {
-        let mut state = self.state.lock();
-        let taken = state.take(self.ring());
-        drop(state);
-        match taken {
-            Taking::Message(message, served) => {
-                served.fire();
-                Ok(message)
+        loop {
+            let mut state = self.state.lock();
+            let taken = state.take(self.ring());
+            drop(state);
+            match taken {
+                Taking::Message(message, served) => {
+                    served.fire();
+                    return Ok(message);
+                }
+                Taking::Select(select) => {
+                    // Behind one that sends nothing another may wait.
+                    if let Some(message) = meet(select) {
+                        return Ok(message);
+                    }
+                }
+                Taking::Nothing => return Err(TryRecvError::Empty),
+                Taking::Gone => return Err(TryRecvError::Disconnected),
             }
-            Taking::Select(select) => meet(select).ok_or(TryRecvError::Empty),
-            Taking::Nothing => Err(TryRecvError::Empty),
-            Taking::Gone => Err(TryRecvError::Disconnected),
         }
     }
 
