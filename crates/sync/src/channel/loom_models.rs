@@ -6,34 +6,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use loom::cell::UnsafeCell;
 use loom::thread;
 
 use super::error::{RecvTimeoutError, SendTimeoutError};
 use super::shared::Shared;
-
-/// A number, and a cell that only the message's owner touches.
-struct Message {
-    number: usize,
-    watched: UnsafeCell<()>,
-}
-
-impl Message {
-    fn new(number: usize) -> Message {
-        let message = Message {
-            number,
-            watched: UnsafeCell::new(()),
-        };
-        message.touch();
-        message
-    }
-
-    /// A write, for loom.
-    fn touch(&self) -> usize {
-        self.watched.with_mut(|_| ());
-        self.number
-    }
-}
+use super::watched::Message;
 
 type Channel = Arc<Shared<Message>>;
 

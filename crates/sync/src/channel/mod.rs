@@ -38,6 +38,7 @@ mod select;
 mod shared;
 mod slot;
 mod state;
+mod thread;
 
 // Loom runs the parts above; these dress them for users, and need a whole runtime.
 #[cfg(not(trefoil_loom))]
@@ -62,6 +63,8 @@ mod loom_models;
 mod stress;
 #[cfg(all(test, not(trefoil_loom)))]
 mod tests;
+#[cfg(all(test, trefoil_loom))]
+mod watched;
 
 pub use self::error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,

@@ -43,14 +43,3 @@ fn pause(looks: u32) {
 fn pause(_: u32) {
     loom::thread::yield_now();
 }
-
-#[cfg(not(trefoil_loom))]
-#[inline]
-pub(super) fn waits_are_dear() -> bool {
-    trefoil_runtime::model() == trefoil_runtime::Model::Kernel
-}
-
-#[cfg(trefoil_loom)]
-pub(super) fn waits_are_dear() -> bool {
-    false
-}

@@ -20,10 +20,11 @@ use trefoil_runtime::{Outcome, Reason, Spin, SpinGuard, Wait};
 
 use super::choice::Choice;
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
-use super::patience::{Patience, waits_are_dear};
+use super::patience::Patience;
 use super::ring::{self, By, Nothing, Refused, Ring};
 use super::slot::{Claimed, Hand, Slot};
 use super::state::{Keeping, Served, Side, State, Taking, Watch};
+use super::thread::{raise, spend, waits_are_dear};
 use crate::queue::{Node, wait_in};
 
 pub(super) struct Shared<T> {
@@ -626,19 +627,4 @@ fn meet<T>(select: Claimed<T>) -> Option<T> {
 fn end<T>(message: Option<T>) -> ! {
     drop(message);
     raise()
-}
-
-/// What did not have to wait counts too: see there.
-#[cfg(not(trefoil_loom))]
-use trefoil_runtime::spend;
-
-#[cfg(trefoil_loom)]
-fn spend() {}
-
-#[cfg(not(trefoil_loom))]
-use trefoil_runtime::cancel::raise;
-
-#[cfg(trefoil_loom)]
-fn raise() -> ! {
-    unreachable!("loom's threads are not cancelled")
 }

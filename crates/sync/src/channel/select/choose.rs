@@ -20,7 +20,8 @@ use trefoil_runtime::{Outcome, Reason, Wait};
 use super::arm::Arm;
 use super::order;
 use crate::channel::choice::Choice;
-use crate::channel::patience::{Patience, waits_are_dear};
+use crate::channel::patience::Patience;
+use crate::channel::thread::{raise, spend, waits_are_dear};
 
 /// Something that has an arm.
 pub(super) trait Armed {
@@ -161,19 +162,4 @@ fn enlist<A: Armed>(arms: &[A], choice: &Choice) -> usize {
 
 fn withdraw<A: Armed>(arms: &[A]) {
     arms.iter().for_each(|armed| armed.arm().withdraw());
-}
-
-/// What did not have to wait counts too: see there.
-#[cfg(not(trefoil_loom))]
-use trefoil_runtime::spend;
-
-#[cfg(trefoil_loom)]
-fn spend() {}
-
-#[cfg(not(trefoil_loom))]
-use trefoil_runtime::cancel::raise;
-
-#[cfg(trefoil_loom)]
-fn raise() -> ! {
-    unreachable!("loom's threads are not cancelled")
 }

@@ -5,36 +5,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use loom::cell::UnsafeCell;
 use loom::thread;
 
 use super::arm::{Arm, Putter, Taker};
 use super::choose::{Limit, Order, choose};
 use crate::channel::error::{RecvError, RecvTimeoutError, SendTimeoutError};
 use crate::channel::shared::Shared;
-
-/// A number, and a cell that only the message's owner touches.
-struct Message {
-    number: usize,
-    watched: UnsafeCell<()>,
-}
-
-impl Message {
-    fn new(number: usize) -> Message {
-        let message = Message {
-            number,
-            watched: UnsafeCell::new(()),
-        };
-        message.touch();
-        message
-    }
-
-    /// A write, for loom.
-    fn touch(&self) -> usize {
-        self.watched.with_mut(|_| ());
-        self.number
-    }
-}
+use crate::channel::watched::Message;
 
 type Channel = Arc<Shared<Message>>;
 
