@@ -316,6 +316,26 @@ pub fn a_message_that_panics_gives_its_place_back<S: Subject>() {
     });
 }
 
+/// Room was kept for a message that a waiting receiver then took from hand to hand: the next select has it.
+pub fn room_that_was_not_used_goes_on<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = bounded(1);
+        let (go, gate) = bounded(0);
+        let keeps = send.clone();
+        let keeps =
+            thread::spawn(move || select! { send(keeps, gate.recv().unwrap()) -> sent => sent });
+        until_waiting(keeps.thread(), Reason::Receive);
+        let here = receive.clone();
+        let first = thread::spawn(move || here.recv());
+        until_waiting(first.thread(), Reason::Receive);
+        let next = selecting(move || select! { send(send, 2) -> sent => sent });
+        go.send(1).unwrap();
+        assert_eq!(first.join().unwrap(), Ok(1));
+        assert_eq!(join_all([keeps, next]), [Ok(()), Ok(())]);
+        assert_eq!(receive.recv(), Ok(2));
+    });
+}
+
 /// A receiver that has met a select which then sends nothing looks again at once, also one that tries once.
 pub fn a_select_that_sends_nothing_hides_nobody<S: Subject>() {
     run::<S, _>(|| {

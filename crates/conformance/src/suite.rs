@@ -380,6 +380,7 @@ macro_rules! suite {
                 two_selects_meet,
                 it_does_not_meet_itself,
                 a_message_that_panics_gives_its_place_back,
+                room_that_was_not_used_goes_on,
                 a_select_that_sends_nothing_hides_nobody,
                 bodies_run_in_place,
                 time_sends,

@@ -155,7 +155,7 @@ fn enlist<A: Armed>(arms: &[A], choice: &Choice) -> usize {
     let mut numbered = arms.iter().enumerate();
     numbered
         // SAFETY: the arms stay where they are, and the choice too, until `wait_once` has withdrawn them:
-        // nothing in between unwinds.
+        // nothing in between unwinds, not even a waker that it has told.
         .position(|(number, armed)| !unsafe { armed.arm().enlist(choice, number) })
         .unwrap_or(arms.len())
 }
