@@ -13,7 +13,7 @@ use trefoil_runtime::future::block_on;
 use trefoil_runtime::time::{Elapsed, timeout};
 use trefoil_runtime::{Reason, thread};
 
-use trefoil_sync::channel::{ReceiverStream, bounded, select, unbounded};
+use trefoil_sync::channel::{ReceiverStream, bounded, finished, select, unbounded};
 
 use crate::Subject;
 use crate::subject::run;
@@ -86,6 +86,24 @@ pub fn a_thread_is_awaited<S: Subject>() {
             sum
         });
         assert_eq!(sum, 999 * 500);
+    });
+}
+
+/// A thread that awaits its own end is told so.
+pub fn awaiting_oneself_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        let (give, given) = bounded(1);
+        let thread = thread::spawn(move || {
+            let me: thread::JoinHandle<()> = given.recv().unwrap();
+            block_on(me).unwrap();
+        });
+        let ends = finished(&thread);
+        let witness = Witness::new();
+        let token = witness.token();
+        thread.on_finish(move || drop(token));
+        give.send(thread).unwrap();
+        assert!(ends.recv().is_err());
+        until(|| witness.dropped() == 1);
     });
 }
 

@@ -47,6 +47,7 @@ macro_rules! suite {
             }
             future {
                 a_thread_is_awaited,
+                awaiting_oneself_is_refused,
                 a_thread_that_is_awaited_no_more_goes_on,
                 messages_are_a_stream,
                 a_future_that_wakes_itself_is_ended,

@@ -107,7 +107,8 @@ impl<T> JoinHandle<T> {
     /// by then. Does not wait.
     ///
     /// It is for telling somebody who waits for several things: a channel's end, a waker. It must be
-    /// short, and wait for nothing; its panic is told by the panic hook and ends there.
+    /// short, and wait for nothing; its panic is told by the panic hook and ends there, or is the caller's
+    /// where it is called at once.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -185,19 +186,20 @@ impl<T> JoinHandle<T> {
         result
     }
 
-    #[cold]
+    /// # Panics
+    ///
+    /// If the thread is the current one.
     #[track_caller]
-    fn refuse_self(&self) -> ! {
-        panic!(
+    pub(super) fn refuse_self(&self) {
+        assert!(
+            !self.thread.is_current(),
             "thread {:?} joins itself: it would wait for its own end for ever",
             self.thread
-        )
+        );
     }
 
     fn wait(&self, wait: Wait) {
-        if self.thread.is_current() {
-            self.refuse_self();
-        }
+        self.refuse_self();
         let word = &self.thread.header().join;
         let waiter = Waiter::new();
         let joiner = Joiner::new(&waiter);

@@ -18,7 +18,7 @@ use crate::spin::Spin;
 ///
 /// # Panics
 ///
-/// If it is polled again after it was ready.
+/// If it is polled again after it was ready, or by the very thread whose end it awaits.
 ///
 /// ```
 /// use trefoil_runtime::future::block_on;
@@ -98,6 +98,7 @@ impl<T> Future for JoinFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
         if !self.handle().is_finished() {
+            self.handle().refuse_self();
             self.listen(context.waker());
         }
         // It may have ended before it could see the waker.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::panic::{self, AssertUnwindSafe, Location};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -61,6 +62,31 @@ impl Drop for Token {
         self.drops.fetch_add(1, Ordering::Relaxed);
         assert!(!self.panics, "a message panics in its drop");
     }
+}
+
+/// A list of operations may go to another thread, as crossbeam's; a message that it receives there is handed
+/// out, or lost if nobody takes it: it may be one that must not be dropped there.
+#[test]
+fn a_select_may_go_to_another_thread() {
+    let (send, receive) = unbounded();
+    send.send(1).unwrap();
+    let mut select = Select::new();
+    select.recv(&receive);
+    let got = thread::scope(|scope| {
+        let elsewhere = scope.spawn(|| select.clone().select().recv(&receive));
+        elsewhere.join().unwrap()
+    });
+    assert_eq!(got, Ok(1));
+
+    let (send, receive) = unbounded();
+    let shared = Rc::new(2);
+    send.send(Rc::clone(&shared)).unwrap();
+    send.send(Rc::clone(&shared)).unwrap();
+    let mut select = Select::new();
+    select.recv(&receive);
+    let dropped = thread::scope(|scope| scope.spawn(|| drop(select.select())).join());
+    assert!(dropped.is_err(), "it was not completed");
+    assert_eq!((Rc::strong_count(&shared), receive.len()), (3, 1));
 }
 
 #[test]

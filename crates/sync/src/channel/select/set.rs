@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use trefoil_runtime::future::block_until;
 use trefoil_runtime::thread::{self, deadline_after};
-use trefoil_runtime::{Reason, Wait, spend};
+use trefoil_runtime::{Reason, ThreadId, Wait, spend};
 
 use super::arm::Arm;
 use super::choose::{Armed, Limit, Order, choose};
@@ -35,8 +35,7 @@ use crate::channel::{Receiver, Sender};
 ///   else may do it first: go on with `try_recv` or `try_send`, and ask again.
 ///
 /// Of several operations that can be done one is chosen by chance; with
-/// [`new_biased`](Select::new_biased), the first. It is `crossbeam_channel::Select`, but that it stays on
-/// its thread: it is not `Send`.
+/// [`new_biased`](Select::new_biased), the first. It is `crossbeam_channel::Select`.
 ///
 /// ```
 /// use trefoil_sync::channel::{Receiver, Select, unbounded};
@@ -64,6 +63,8 @@ pub struct Select<'a> {
 
 struct Entry<'a> {
     index: usize,
+    /// For its messages need not be `Send`.
+    added_by: ThreadId,
     operation: Idle<'a>,
 }
 
@@ -105,6 +106,9 @@ impl<'a> Idle<'a> {
 trait Operation<'a> {
     fn arm(&self) -> &dyn Arm;
 
+    /// Loses the message that it has received.
+    fn lose_message(&self) {}
+
     /// One like this, with nothing done.
     fn renew(&self) -> Box<dyn Operation<'a> + 'a>;
 
@@ -112,41 +116,45 @@ trait Operation<'a> {
     fn handle(&self) -> *const ();
 }
 
-struct Receive<'a, T> {
+struct Receiving<'a, T> {
     receiver: &'a Receiver<T>,
     arm: RecvArm<'a, T>,
 }
 
-struct Send<'a, T> {
+struct Sending<'a, T> {
     sender: &'a Sender<T>,
     arm: SendArm<'a, T>,
 }
 
-impl<'a, T> Receive<'a, T> {
-    fn new(receiver: &'a Receiver<T>) -> Box<Receive<'a, T>> {
-        Box::new(Receive {
+impl<'a, T> Receiving<'a, T> {
+    fn new(receiver: &'a Receiver<T>) -> Box<Receiving<'a, T>> {
+        Box::new(Receiving {
             receiver,
             arm: receiver.arm(),
         })
     }
 }
 
-impl<'a, T> Send<'a, T> {
-    fn new(sender: &'a Sender<T>) -> Box<Send<'a, T>> {
-        Box::new(Send {
+impl<'a, T> Sending<'a, T> {
+    fn new(sender: &'a Sender<T>) -> Box<Sending<'a, T>> {
+        Box::new(Sending {
             sender,
             arm: sender.arm(),
         })
     }
 }
 
-impl<'a, T> Operation<'a> for Receive<'a, T> {
+impl<'a, T> Operation<'a> for Receiving<'a, T> {
     fn arm(&self) -> &dyn Arm {
         self.arm.arm()
     }
 
+    fn lose_message(&self) {
+        mem::forget(self.arm.take());
+    }
+
     fn renew(&self) -> Box<dyn Operation<'a> + 'a> {
-        Receive::new(self.receiver)
+        Receiving::new(self.receiver)
     }
 
     fn handle(&self) -> *const () {
@@ -154,13 +162,13 @@ impl<'a, T> Operation<'a> for Receive<'a, T> {
     }
 }
 
-impl<'a, T> Operation<'a> for Send<'a, T> {
+impl<'a, T> Operation<'a> for Sending<'a, T> {
     fn arm(&self) -> &dyn Arm {
         self.arm.arm()
     }
 
     fn renew(&self) -> Box<dyn Operation<'a> + 'a> {
-        Send::new(self.sender)
+        Sending::new(self.sender)
     }
 
     fn handle(&self) -> *const () {
@@ -218,7 +226,7 @@ impl<'a> Select<'a> {
     /// assert_eq!((select.send(&sender), select.send(&sender)), (0, 1));
     /// ```
     pub fn send<T>(&mut self, sender: &'a Sender<T>) -> usize {
-        self.add(Send::new(sender))
+        self.add(Sending::new(sender))
     }
 
     /// Adds the receiving of a message, and gives its number.
@@ -231,7 +239,7 @@ impl<'a> Select<'a> {
     /// assert_eq!(select.recv(&receiver), 0);
     /// ```
     pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
-        self.add(Receive::new(receiver))
+        self.add(Receiving::new(receiver))
     }
 
     fn add(&mut self, operation: Box<dyn Operation<'a> + 'a>) -> usize {
@@ -239,6 +247,7 @@ impl<'a> Select<'a> {
         self.next += 1;
         self.entries.push(Entry {
             index,
+            added_by: thread::current().id(),
             operation: Idle::new(operation),
         });
         index
@@ -372,6 +381,7 @@ impl<'a> Select<'a> {
         let renewed = Idle::new(entry.operation.get().renew());
         Some(SelectedOperation {
             index: entry.index,
+            added_by: entry.added_by,
             operation: mem::replace(&mut entry.operation, renewed).take(),
             is_completed: false,
             _stays: PhantomData,
@@ -547,6 +557,7 @@ impl Clone for Select<'_> {
                 .iter()
                 .map(|entry| Entry {
                     index: entry.index,
+                    added_by: entry.added_by,
                     operation: Idle::new(entry.operation.get().renew()),
                 })
                 .collect(),
@@ -566,6 +577,13 @@ impl fmt::Debug for Select<'_> {
         f.pad("Select { .. }")
     }
 }
+
+// SAFETY: an operation in the list holds no message and stands in no queue, and channels may be used from any
+// thread, whatever their messages. A message that is received where the list has gone to is handed out only
+// against the receiver, which is there only if messages may be; else it is lost (`SelectedOperation::drop`).
+unsafe impl Send for Select<'_> {}
+// SAFETY: with a shared list one can only make another one.
+unsafe impl Sync for Select<'_> {}
 
 // As for the channels' handles.
 impl UnwindSafe for Select<'_> {}
@@ -589,10 +607,12 @@ impl RefUnwindSafe for Select<'_> {}
 /// # Panics
 ///
 /// When it is dropped without that, unless the thread unwinds. What it had begun is taken back: others may
-/// send in its place. A message that it has received is dropped.
+/// send in its place. A message that it has received is dropped; on another thread than the one that has added
+/// the operation it is leaked, for it may be no other thread's.
 #[must_use = "an operation that was begun must be completed"]
 pub struct SelectedOperation<'a> {
     index: usize,
+    added_by: ThreadId,
     operation: Box<dyn Operation<'a> + 'a>,
     is_completed: bool,
     /// It may hold a message that must not leave the thread.
@@ -639,8 +659,8 @@ impl SelectedOperation<'_> {
     #[track_caller]
     pub fn send<T>(mut self, sender: &Sender<T>, message: T) -> Result<(), SendError<T>> {
         self.complete((&raw const *sender).cast(), "sender");
-        // SAFETY: the operation is that of this very sender, so it is a `Send` with the sender's `T`.
-        let operation = unsafe { &*(&raw const *self.operation).cast::<Send<'_, T>>() };
+        // SAFETY: the operation is that of this very sender, so it is a `Sending` with the sender's `T`.
+        let operation = unsafe { &*(&raw const *self.operation).cast::<Sending<'_, T>>() };
         operation.arm.put(message)
     }
 
@@ -666,8 +686,8 @@ impl SelectedOperation<'_> {
     #[track_caller]
     pub fn recv<T>(mut self, receiver: &Receiver<T>) -> Result<T, RecvError> {
         self.complete((&raw const *receiver).cast(), "receiver");
-        // SAFETY: the operation is that of this very receiver, so it is a `Receive` with its `T`.
-        let operation = unsafe { &*(&raw const *self.operation).cast::<Receive<'_, T>>() };
+        // SAFETY: the operation is that of this very receiver, so it is a `Receiving` with its `T`.
+        let operation = unsafe { &*(&raw const *self.operation).cast::<Receiving<'_, T>>() };
         operation.arm.take().expect("the operation was chosen")
     }
 
@@ -687,7 +707,13 @@ impl SelectedOperation<'_> {
 impl Drop for SelectedOperation<'_> {
     #[track_caller]
     fn drop(&mut self) {
-        if !self.is_completed && !thread::panicking() {
+        if self.is_completed {
+            return;
+        }
+        if thread::current().id() != self.added_by {
+            self.operation.lose_message();
+        }
+        if !thread::panicking() {
             panic!("dropped `SelectedOperation` without completing the operation");
         }
     }
