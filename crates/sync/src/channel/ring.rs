@@ -25,6 +25,7 @@
 
 use core::iter;
 use core::mem::{self, MaybeUninit};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use self::cell::UnsafeCell;
@@ -287,6 +288,13 @@ impl<T> Drop for Ring<T> {
     }
 }
 
+/// Drops the payload of a panic of which nobody is to hear. If that panics, its own is lost: it might go on so.
+pub(super) fn drop_quietly(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(another);
+    }
+}
+
 /// Drops messages. The panic of one does not keep the others, nor does a second one end the process: the
 /// first goes on when all are dropped.
 pub(super) fn drop_each<T>(messages: impl Iterator<Item = T>) {
@@ -295,8 +303,7 @@ pub(super) fn drop_each<T>(messages: impl Iterator<Item = T>) {
         match (catch_unwind(AssertUnwindSafe(|| drop(message))), &first) {
             (Ok(()), _) => {}
             (Err(panic), None) => first = Some(panic),
-            // Its payload could panic again.
-            (Err(panic), Some(_)) => mem::forget(panic),
+            (Err(panic), Some(_)) => drop_quietly(panic),
         }
     }
     if let Some(panic) = first {

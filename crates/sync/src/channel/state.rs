@@ -34,7 +34,7 @@ use trefoil_runtime::may_suspend;
 
 use super::choice::Choice;
 use super::error::TrySendError;
-use super::ring::{By, Refused, Ring};
+use super::ring::{By, Refused, Ring, drop_quietly};
 use super::slot::{Claimed, Hand, Slot, Waiting};
 use crate::queue::Queue;
 
@@ -126,10 +126,10 @@ impl Watchers {
 }
 
 /// A waker's panic has been told by the panic hook, and ends here: the others are told too, and whoever
-/// tells may have a node in a queue. Not even its payload is dropped, which could panic again.
+/// tells may have a node in a queue.
 fn wake(waker: Waker) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        mem::forget(payload);
+        drop_quietly(payload);
     }
 }
 
