@@ -22,7 +22,7 @@ const CLASSES: usize = 16;
 const ALIGN: usize = 16;
 /// So many on each shelf: some 30 KiB of the usual size.
 const KEPT: u32 = 64;
-/// Whether any are kept.
+/// Whether any are kept. Where none are, an OS thread gets no shelves, which it would have to clear at its end.
 const KEEPS: bool = cfg!(test) || !cfg!(debug_assertions);
 
 /// Free memory, which holds a list of its kind.
@@ -57,7 +57,7 @@ impl Shelf {
     ///
     /// The memory is the caller's, of this shelf's class, and given up if there was room.
     unsafe fn put(&self, memory: NonNull<u8>) -> bool {
-        if !KEEPS || self.len.get() >= KEPT {
+        if self.len.get() >= KEPT {
             return false;
         }
         let free = memory.cast::<Free>();
@@ -105,7 +105,7 @@ fn of_class(class: usize) -> Layout {
 #[inline(never)]
 pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
     let class = class(layout);
-    let kept = class.and_then(|class| {
+    let kept = class.filter(|_| KEEPS).and_then(|class| {
         // An OS thread that ends has none any more.
         SHELVES
             .try_with(|shelves| shelves.0[class].take())
@@ -127,7 +127,7 @@ pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
 #[inline(never)]
 pub(super) unsafe fn free(memory: NonNull<u8>, layout: Layout) {
     let class = class(layout);
-    let kept = class.is_some_and(|class| {
+    let kept = class.filter(|_| KEEPS).is_some_and(|class| {
         SHELVES
             // SAFETY: the caller's promise.
             .try_with(|shelves| unsafe { shelves.0[class].put(memory) })
