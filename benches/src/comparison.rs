@@ -196,8 +196,9 @@ mod tests {
             .iter()
             .map(|row| row.case.name())
             .collect();
-        assert_eq!(names.len(), workloads::ALL.len() + 1);
+        assert_eq!(names.len(), workloads::ALL.len() + 2);
         assert!(names.contains(&"blocking direct=1".into()));
+        assert!(names.contains(&"select channels=16".into()));
         for row in rows(&[]).unwrap() {
             assert_eq!(row.lanes.len(), Contender::available().len());
         }
