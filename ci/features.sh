@@ -10,6 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Each set as Cargo takes it.
 sets=(kernel green hybrid kernel,green kernel,hybrid green,hybrid)
 
+# Most of these tests wait for programs that they have started.
+export RUST_TEST_THREADS=4
+
 cargo check --quiet -p trefoil --no-default-features
 for features in "${sets[@]}"; do
     begin=$SECONDS
