@@ -246,7 +246,7 @@ pub(crate) fn with_slice<R>(ask: impl FnOnce(&Slice) -> R) -> (R, bool) {
 
 /// So many operations in a row that need not wait are a turn. Some ten nanoseconds each, they are about as
 /// long as thirty switches.
-const BUDGET: u32 = 32;
+pub(crate) const BUDGET: u32 = 32;
 
 /// Counts an operation that might have waited and did not need to. After some in a row, others that are ready
 /// run first: so a thread that always finds its channel ready does not keep them from their turn. No

@@ -13,7 +13,6 @@
 //! on its own stack: it owns the handle, so nobody adds another after it, and it can take itself out.
 
 use core::cell::Cell;
-use core::mem::ManuallyDrop;
 use core::ptr;
 
 use crate::atomic::{AtomicPtr, Ordering};
@@ -37,7 +36,7 @@ struct Call {
 
 enum What {
     /// Lies in a box, that the list owns.
-    Run(ManuallyDrop<Hook>),
+    Run(Hook),
     /// Lies with the joiner, until its waiter is fired.
     Fire(*const Waiter),
 }
@@ -152,7 +151,7 @@ impl JoinWord {
     pub(crate) fn tell(&self, hook: Hook) -> Result<(), Hook> {
         let call = Box::into_raw(Box::new(Call {
             next: Cell::new(ptr::null()),
-            what: What::Run(ManuallyDrop::new(hook)),
+            what: What::Run(hook),
         }));
         // Relaxed: what it holds is not looked at.
         let mut word = self.0.load(Ordering::Relaxed);
@@ -169,7 +168,7 @@ impl JoinWord {
         let _ = self.is_done();
         // SAFETY: it is still ours.
         match unsafe { Box::from_raw(call) }.what {
-            What::Run(hook) => Err(ManuallyDrop::into_inner(hook)),
+            What::Run(hook) => Err(hook),
             What::Fire(_) => unreachable!("it was made above"),
         }
     }
@@ -230,7 +229,7 @@ impl Ending {
                     // SAFETY: as above.
                     let call = unsafe { Box::from_raw(call.cast_mut()) };
                     if let What::Run(hook) = call.what {
-                        run(ManuallyDrop::into_inner(hook));
+                        run(hook);
                     }
                 }
             }

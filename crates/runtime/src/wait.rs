@@ -81,6 +81,17 @@ impl Wait {
         }
     }
 
+    /// The same wait, at the same place, for as long as it takes: what it waits for is on its way.
+    #[must_use]
+    #[inline]
+    pub fn unlimited(self) -> Wait {
+        Wait {
+            until: None,
+            cancellable: false,
+            ..self
+        }
+    }
+
     /// When it gives up.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

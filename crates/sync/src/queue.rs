@@ -14,7 +14,7 @@ use core::cell::Cell;
 use core::iter;
 use core::ptr;
 
-use trefoil_runtime::{Outcome, Reason, Spin, Wait, Waiter};
+use trefoil_runtime::{Outcome, Spin, Wait, Waiter};
 
 /// One thread's place in a queue, with what the object must know about it.
 #[derive(Debug)]
@@ -282,8 +282,8 @@ pub(crate) unsafe fn wait_in<S, T>(
         return outcome;
     }
     drop(state);
-    // It has been taken out at this very moment: what it waited for has come.
-    node.waiter.wait(&Wait::new(Reason::Park))
+    // It has been taken out: what it waited for has come, or a select makes it.
+    node.waiter.wait(&wait.unlimited())
 }
 
 #[cfg(all(test, not(trefoil_loom)))]

@@ -28,6 +28,7 @@ use super::handle::Addressee;
 use super::locals::Locals;
 use super::scope::ScopeData;
 use crate::contract::Runtime;
+use crate::current;
 use crate::domain::DomainId;
 use crate::inbox::Link;
 use crate::join_word::JoinWord;
@@ -197,7 +198,7 @@ impl Header {
             listed: Listed::new(),
             locals: Locals::new(),
             slice: Slice::new(),
-            budget: Cell::new(0),
+            budget: Cell::new(current::BUDGET),
             alarm: Spin::new(None),
         }
     }

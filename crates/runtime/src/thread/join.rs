@@ -213,10 +213,7 @@ impl<T> JoinHandle<T> {
                 cancel::raise();
             }
             // The thread has ended at this very moment; the waiter must be fired first.
-            let _ = waiter.wait(&Wait {
-                cancellable: false,
-                ..wait
-            });
+            let _ = waiter.wait(&wait.unlimited());
         }
     }
 }

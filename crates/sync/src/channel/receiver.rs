@@ -122,6 +122,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.try_recv(), Ok(1));
     /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
     /// ```
+    #[track_caller]
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match &self.source {

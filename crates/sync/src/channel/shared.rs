@@ -23,7 +23,7 @@ use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendErro
 use super::patience::Patience;
 use super::ring::{self, By, Nothing, Refused, Ring};
 use super::slot::{Claimed, Hand, Slot};
-use super::state::{Keeping, Served, Side, State, Taking, Watch};
+use super::state::{Leave, Served, Side, State, Taking, Watch};
 use super::thread::{raise, spend, waits_are_dear};
 use crate::queue::{Node, wait_in};
 
@@ -192,6 +192,7 @@ impl<T> Shared<T> {
     }
 
     /// Receives at once or not at all.
+    #[track_caller]
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.take_quickly() {
@@ -201,6 +202,7 @@ impl<T> Shared<T> {
         }
     }
 
+    #[track_caller]
     fn take_under_lock(&self) -> Result<T, TryRecvError> {
         loop {
             let mut state = self.state.lock();
@@ -358,19 +360,19 @@ impl<T> Shared<T> {
     // ----- arms of selects
 
     /// Keeps room for a message, or a receiver.
-    pub(super) fn keep(&self) -> Keeping<T> {
+    pub(super) fn keep(&self) -> Option<Leave<T>> {
         if let Some(ring) = self.ring()
             && ring.is_surely_full()
         {
-            return Keeping::Nothing;
+            return None;
         }
         let mut state = self.state.lock();
         State::flag_for_senders(self.ring());
-        let keeping = state.keep(self.ring());
-        if matches!(keeping, Keeping::Nothing) {
+        let leave = state.keep(self.ring());
+        if leave.is_none() {
             state.lower_flags(self.ring());
         }
-        keeping
+        leave
     }
 
     /// Sends the message for which room was kept. An error gives it back: the receivers have gone.

@@ -181,16 +181,15 @@ pub(super) enum Taking<T> {
     Gone,
 }
 
-/// What there is for a select that sends.
-pub(super) enum Keeping<T> {
+/// Leave for a select to send a message.
+pub(super) enum Leave<T> {
     /// There always is room.
     Free,
     /// Room is kept for it, until `put_kept` or `free_kept`.
     Room,
     /// A receiver that waits for its message.
     Met(Claimed<T>),
-    Nothing,
-    /// Nor will there ever be.
+    /// Nobody will receive it.
     Gone,
 }
 
@@ -241,22 +240,19 @@ impl<T> State<T> {
         Ok(Served::watchers(mem::take(&mut self.receivers.watchers)))
     }
 
-    /// Keeps room for the message of a select. Flags that guard the ring are raised.
-    pub(super) fn keep(&mut self, ring: Option<&Ring<T>>) -> Keeping<T> {
+    /// Keeps room for the message of a select, or a receiver. Flags that guard the ring are raised.
+    pub(super) fn keep(&mut self, ring: Option<&Ring<T>>) -> Option<Leave<T>> {
         if self.receivers.has_gone() {
-            return Keeping::Gone;
+            return Some(Leave::Gone);
         }
         match self.capacity {
-            0 => match Claimed::first(&mut self.receivers.waiting) {
-                Some(receiver) => Keeping::Met(receiver),
-                None => Keeping::Nothing,
-            },
-            usize::MAX => Keeping::Free,
+            0 => Claimed::first(&mut self.receivers.waiting).map(Leave::Met),
+            usize::MAX => Some(Leave::Free),
             _ if self.has_room(ring) => {
                 self.kept += 1;
-                Keeping::Room
+                Some(Leave::Room)
             }
-            _ => Keeping::Nothing,
+            _ => None,
         }
     }
 

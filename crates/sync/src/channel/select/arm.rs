@@ -16,8 +16,8 @@ use std::time::Instant;
 use crate::channel::choice::Choice;
 use crate::channel::error::{RecvError, SendError, TryRecvError};
 use crate::channel::shared::Shared;
-use crate::channel::slot::{Claimed, Hand, Slot};
-use crate::channel::state::{Keeping, Watch};
+use crate::channel::slot::{Hand, Slot};
+use crate::channel::state::{Leave, Watch};
 use crate::queue::Node;
 
 /// What `choose` asks of an operation.
@@ -149,18 +149,6 @@ impl<T> Arm for Taker<'_, T> {
     }
 }
 
-/// Leave to send a message.
-enum Leave<T> {
-    /// There always is room.
-    Free,
-    /// Room is kept.
-    Room,
-    /// This receiver waits.
-    Met(Claimed<T>),
-    /// It will not be received.
-    Gone,
-}
-
 /// Sends.
 pub(in crate::channel) struct Putter<'a, T> {
     shared: &'a Shared<T>,
@@ -206,15 +194,10 @@ impl<'a, T> Putter<'a, T> {
 
 impl<T> Arm for Putter<'_, T> {
     fn attempt(&self) -> bool {
-        let leave = match self.shared.keep() {
-            Keeping::Free => Leave::Free,
-            Keeping::Room => Leave::Room,
-            Keeping::Met(receiver) => Leave::Met(receiver),
-            Keeping::Gone => Leave::Gone,
-            Keeping::Nothing => return false,
-        };
-        self.leave.set(Some(leave));
-        true
+        let leave = self.shared.keep();
+        let is_decided = leave.is_some();
+        self.leave.set(leave);
+        is_decided
     }
 
     unsafe fn enlist(&self, choice: &Choice, number: usize) -> bool {

@@ -140,7 +140,7 @@ fn wait_once<A: Armed>(arms: &[A], wait: &Wait, until: Option<Instant>) -> Ended
         return ended;
     }
     // An arm is won. Who has won it may not have fired the choice yet.
-    let _ = choice.wait(&Wait::new(Reason::Select));
+    let _ = choice.wait(&wait.unlimited());
     withdraw(&arms[..queued]);
     let won = choice.won();
     if arms[won].arm().settle() {
