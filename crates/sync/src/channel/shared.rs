@@ -181,7 +181,7 @@ impl<T> Shared<T> {
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
         let wait = Wait::new(Reason::Send).until(until).cancellable();
-        match self.wait(state, [senders, receivers], Hand::Message(message), wait) {
+        match self.wait(state, &End::SENDING, Hand::Message(message), wait) {
             (Outcome::Woken, Hand::Message(message)) => {
                 Err(SendTimeoutError::Disconnected(message))
             }
@@ -304,7 +304,7 @@ impl<T> Shared<T> {
         until: Option<Instant>,
     ) -> Result<T, Missed> {
         let wait = Wait::new(Reason::Receive).until(until).cancellable();
-        match self.wait(state, [receivers, senders], Hand::Empty, wait) {
+        match self.wait(state, &End::RECEIVING, Hand::Empty, wait) {
             (_, Hand::Message(message)) => Ok(message),
             (Outcome::Woken, _) => Err(Missed::Again),
             (Outcome::TimedOut, _) => Err(Missed::Late),
@@ -312,13 +312,13 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Waits on the first of these sides, and gives back what the hand holds then. Any other outcome
-    /// than `Woken` says that nobody has touched it.
+    /// Waits at this end, and gives back what the hand holds then. Any other outcome than `Woken` says that
+    /// nobody has touched it.
     #[inline]
     fn wait(
         &self,
         state: SpinGuard<'_, State<T>>,
-        [own, other]: [SideOf<T>; 2],
+        end: &End<T>,
         hand: Hand<T>,
         wait: Wait,
     ) -> (Outcome, Hand<T>) {
@@ -329,15 +329,15 @@ impl<T> Shared<T> {
         let node = Node::new(Slot::new(hand));
         // SAFETY: the node is new. It stays where it is until this function returns, which is
         // after `wait_in` has returned: then it has been taken out or fired.
-        unsafe { own(&mut state).waiting.push_back(&node) };
-        self.unlock_waiting(state, other);
+        unsafe { (end.own)(&mut state).waiting.push_back(&node) };
+        self.unlock_waiting(state, end);
         // SAFETY: that is the queue into which it was put; a `Claimed` is fired by who has it.
         let outcome = unsafe {
             wait_in(
                 &self.state,
                 &node,
                 &wait,
-                |state| &mut own(state).waiting,
+                |state| &mut (end.own)(state).waiting,
                 |_| (),
             )
         };
@@ -348,11 +348,11 @@ impl<T> Shared<T> {
     /// Gives the lock back. At a rendezvous, a thread that waits is what watchers of the other side wait for;
     /// also a sender that waits only because room is kept: its message can be had.
     #[inline]
-    fn unlock_waiting(&self, mut state: SpinGuard<'_, State<T>>, other: SideOf<T>) {
+    fn unlock_waiting(&self, mut state: SpinGuard<'_, State<T>>, end: &End<T>) {
         if self.capacity != Some(0) && !state.keeps_room() {
             return;
         }
-        let watchers = mem::take(&mut other(&mut state).watchers);
+        let watchers = mem::take(&mut (end.other)(&mut state).watchers);
         drop(state);
         Served::<T>::watchers(watchers).fire();
     }
@@ -391,46 +391,32 @@ impl<T> Shared<T> {
         served.fire();
     }
 
-    pub(super) fn can_send(&self) -> bool {
-        self.state.lock().can_send(self.ring(), None)
+    /// Whether something could be done at this end, or never will be.
+    pub(super) fn is_ready(&self, end: &End<T>) -> bool {
+        (end.is_ready)(&self.state.lock(), self.ring(), None)
     }
 
-    pub(super) fn can_recv(&self) -> bool {
-        self.state.lock().can_recv(self.ring(), None)
-    }
-
-    /// Queues the node of an arm that sends. `false`: no need to, it could send now.
+    /// Queues the node of an arm. `false`: no need to, it could be done now.
     ///
     /// # Safety
     ///
-    /// The node belongs to this choice. It is in no queue, stays where it is until `withdraw_sender`,
+    /// The node belongs to this choice. It is in no queue, stays where it is until `withdraw` at the same end,
     /// and is in no other queue before.
-    pub(super) unsafe fn enlist_sender(&self, node: &Node<Slot<T>>, choice: &Choice) -> bool {
+    #[inline]
+    pub(super) unsafe fn enlist(
+        &self,
+        end: &End<T>,
+        node: &Node<Slot<T>>,
+        choice: &Choice,
+    ) -> bool {
         let mut state = self.state.lock();
-        State::flag_for_senders(self.ring());
-        if state.can_send(self.ring(), Some(choice)) {
+        (end.flag)(self.ring());
+        if (end.is_ready)(&state, self.ring(), Some(choice)) {
             return false;
         }
         // SAFETY: passed on; whoever takes it out wins the choice first, or lets it be.
-        unsafe { state.senders.waiting.push_back(node) };
-        self.unlock_waiting(state, receivers);
-        true
-    }
-
-    /// Queues the node of an arm that receives. `false`: no need to, it could receive now.
-    ///
-    /// # Safety
-    ///
-    /// As for `enlist_sender`, until `withdraw_receiver`.
-    pub(super) unsafe fn enlist_receiver(&self, node: &Node<Slot<T>>, choice: &Choice) -> bool {
-        let mut state = self.state.lock();
-        State::flag_for_receivers(self.ring());
-        if state.can_recv(self.ring(), Some(choice)) {
-            return false;
-        }
-        // SAFETY: passed on; whoever takes it out wins the choice first, or lets it be.
-        unsafe { state.receivers.waiting.push_back(node) };
-        self.unlock_waiting(state, senders);
+        unsafe { (end.own)(&mut state).waiting.push_back(node) };
+        self.unlock_waiting(state, end);
         true
     }
 
@@ -438,64 +424,35 @@ impl<T> Shared<T> {
     ///
     /// # Safety
     ///
-    /// The node was last queued by `enlist_sender` of this channel, or never.
-    pub(super) unsafe fn withdraw_sender(&self, node: &Node<Slot<T>>) {
+    /// The node was last queued by `enlist` at this end of this channel, or never.
+    #[inline]
+    pub(super) unsafe fn withdraw(&self, end: &End<T>, node: &Node<Slot<T>>) {
         // SAFETY: passed on.
-        unsafe { self.state.lock().senders.waiting.remove(node) };
-    }
-
-    /// Takes the node out, if it is still there.
-    ///
-    /// # Safety
-    ///
-    /// The node was last queued by `enlist_receiver` of this channel, or never.
-    pub(super) unsafe fn withdraw_receiver(&self, node: &Node<Slot<T>>) {
-        // SAFETY: passed on.
-        unsafe { self.state.lock().receivers.waiting.remove(node) };
+        unsafe { (end.own)(&mut self.state.lock()).waiting.remove(node) };
     }
 
     // ----- watchers
 
-    /// Tells the waker when there may be something to receive. `false`: there is now.
-    pub(super) fn watch_receivers(&self, watch: Watch, waker: &Waker) -> bool {
+    /// Tells the waker when something may be done at this end. `false`: it may be now.
+    pub(super) fn watch(&self, end: &End<T>, watch: Watch, waker: &Waker) -> bool {
         // Wakers are cloned and dropped without the lock, for they may do anything then.
         let mut waker = Some(waker.clone());
         let mut state = self.state.lock();
-        State::flag_for_receivers(self.ring());
-        let nothing = !state.can_recv(self.ring(), None);
+        (end.flag)(self.ring());
+        let nothing = !(end.is_ready)(&state, self.ring(), None);
         if nothing {
-            waker = waker.and_then(|waker| state.receivers.watchers.add(watch, waker));
+            let watchers = &mut (end.own)(&mut state).watchers;
+            waker = waker.and_then(|waker| watchers.add(watch, waker));
         }
         drop(state);
         drop(waker);
         nothing
     }
 
-    /// Tells the waker when it may be possible to send. `false`: it is now.
-    pub(super) fn watch_senders(&self, watch: Watch, waker: &Waker) -> bool {
-        let mut waker = Some(waker.clone());
+    /// Does not tell it any more.
+    pub(super) fn unwatch(&self, end: &End<T>, watch: Watch) {
         let mut state = self.state.lock();
-        State::flag_for_senders(self.ring());
-        let nothing = !state.can_send(self.ring(), None);
-        if nothing {
-            waker = waker.and_then(|waker| state.senders.watchers.add(watch, waker));
-        }
-        drop(state);
-        drop(waker);
-        nothing
-    }
-
-    pub(super) fn unwatch_receivers(&self, watch: Watch) {
-        self.unwatch(receivers, watch);
-    }
-
-    pub(super) fn unwatch_senders(&self, watch: Watch) {
-        self.unwatch(senders, watch);
-    }
-
-    fn unwatch(&self, side: SideOf<T>, watch: Watch) {
-        let mut state = self.state.lock();
-        let removed = side(&mut state).watchers.remove(watch);
+        let removed = (end.own)(&mut state).watchers.remove(watch);
         state.lower_flags(self.ring());
         drop(state);
         // A waker may do anything when it is dropped.
@@ -597,6 +554,35 @@ enum Missed {
 
 /// Finds a side of the channel.
 type SideOf<T> = fn(&mut State<T>) -> &mut Side<T>;
+
+/// Looks at the state whether something can be done.
+type Look<T> = fn(&State<T>, Option<&Ring<T>>, Option<&Choice>) -> bool;
+
+/// What a thread does that may wait: which side it stands on, and what it has to know.
+pub(super) struct End<T> {
+    own: SideOf<T>,
+    other: SideOf<T>,
+    /// Makes the others come to the lock.
+    flag: fn(Option<&Ring<T>>),
+    /// Whether it need not wait, as a select has to know that makes this choice.
+    is_ready: Look<T>,
+}
+
+impl<T> End<T> {
+    pub(super) const SENDING: End<T> = End {
+        own: senders,
+        other: receivers,
+        flag: State::flag_for_senders,
+        is_ready: State::can_send,
+    };
+
+    pub(super) const RECEIVING: End<T> = End {
+        own: receivers,
+        other: senders,
+        flag: State::flag_for_receivers,
+        is_ready: State::can_recv,
+    };
+}
 
 fn senders<T>(state: &mut State<T>) -> &mut Side<T> {
     &mut state.senders

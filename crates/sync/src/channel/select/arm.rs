@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use crate::channel::choice::Choice;
 use crate::channel::error::{RecvError, SendError, TryRecvError};
-use crate::channel::shared::Shared;
+use crate::channel::shared::{End, Shared};
 use crate::channel::slot::{Hand, Slot};
 use crate::channel::state::{Leave, Watch};
 use crate::queue::Node;
@@ -58,42 +58,72 @@ pub trait Arm {
     fn is_ready(&self) -> bool;
 }
 
-/// The node of an arm.
-struct Place<T>(OnceCell<Node<Slot<T>>>);
+/// Where an arm stands: at one end of its channel, with its node.
+struct Place<'a, T> {
+    shared: &'a Shared<T>,
+    end: End<T>,
+    node: OnceCell<Node<Slot<T>>>,
+}
 
-impl<T> Place<T> {
-    const fn new() -> Place<T> {
-        Place(OnceCell::new())
+impl<'a, T> Place<'a, T> {
+    const fn new(shared: &'a Shared<T>, end: End<T>) -> Place<'a, T> {
+        Place {
+            shared,
+            end,
+            node: OnceCell::new(),
+        }
     }
 
-    /// The node, for an arm of this choice.
-    fn of(&self, choice: &Choice, number: usize) -> &Node<Slot<T>> {
-        let node = self.0.get_or_init(|| Node::new(Slot::new(Hand::Empty)));
+    /// # Safety
+    ///
+    /// As for [`Arm::enlist`].
+    unsafe fn enlist(&self, choice: &Choice, number: usize) -> bool {
+        let new = || Node::new(Slot::new(Hand::Empty));
+        let node = self.node.get_or_init(new);
         node.data().belong_to(choice, number);
-        node
+        // SAFETY: the caller's promise; a place is at one end of one channel.
+        unsafe { self.shared.enlist(&self.end, node, choice) }
     }
 
-    /// What was given to it.
+    fn withdraw(&self) {
+        if let Some(node) = self.node.get() {
+            // SAFETY: it was queued above or never.
+            unsafe { self.shared.withdraw(&self.end, node) };
+        }
+    }
+
+    /// What was given to its node.
     fn take(&self) -> Hand<T> {
+        let Some(node) = self.node.get() else {
+            return Hand::Empty;
+        };
         // SAFETY: an arm takes only when its node is in no queue, and who has won it has fired it.
-        self.0
-            .get()
-            .map_or(Hand::Empty, |node| unsafe { node.data().take() })
+        unsafe { node.data().take() }
+    }
+
+    fn watch(&self, watch: Watch, waker: &Waker) -> bool {
+        self.shared.watch(&self.end, watch, waker)
+    }
+
+    fn unwatch(&self, watch: Watch) {
+        self.shared.unwatch(&self.end, watch);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.shared.is_ready(&self.end)
     }
 }
 
 /// Receives.
 pub(in crate::channel) struct Taker<'a, T> {
-    shared: &'a Shared<T>,
-    place: Place<T>,
+    place: Place<'a, T>,
     received: Cell<Option<Result<T, RecvError>>>,
 }
 
 impl<'a, T> Taker<'a, T> {
     pub(in crate::channel) const fn new(shared: &'a Shared<T>) -> Taker<'a, T> {
         Taker {
-            shared,
-            place: Place::new(),
+            place: Place::new(shared, End::RECEIVING),
             received: Cell::new(None),
         }
     }
@@ -106,7 +136,7 @@ impl<'a, T> Taker<'a, T> {
 
 impl<T> Arm for Taker<'_, T> {
     fn attempt(&self) -> bool {
-        let received = match self.shared.try_recv() {
+        let received = match self.place.shared.try_recv() {
             Ok(message) => Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvError),
             Err(TryRecvError::Empty) => return false,
@@ -116,16 +146,12 @@ impl<T> Arm for Taker<'_, T> {
     }
 
     unsafe fn enlist(&self, choice: &Choice, number: usize) -> bool {
-        let node = self.place.of(choice, number);
-        // SAFETY: the caller's promise; an arm has one channel.
-        unsafe { self.shared.enlist_receiver(node, choice) }
+        // SAFETY: passed on.
+        unsafe { self.place.enlist(choice, number) }
     }
 
     fn withdraw(&self) {
-        if let Some(node) = self.place.0.get() {
-            // SAFETY: it was queued above or never.
-            unsafe { self.shared.withdraw_receiver(node) };
-        }
+        self.place.withdraw();
     }
 
     fn settle(&self) -> bool {
@@ -137,30 +163,28 @@ impl<T> Arm for Taker<'_, T> {
     }
 
     fn watch(&self, watch: Watch, waker: &Waker) -> bool {
-        self.shared.watch_receivers(watch, waker)
+        self.place.watch(watch, waker)
     }
 
     fn unwatch(&self, watch: Watch) {
-        self.shared.unwatch_receivers(watch);
+        self.place.unwatch(watch);
     }
 
     fn is_ready(&self) -> bool {
-        self.shared.can_recv()
+        self.place.is_ready()
     }
 }
 
 /// Sends.
 pub(in crate::channel) struct Putter<'a, T> {
-    shared: &'a Shared<T>,
-    place: Place<T>,
+    place: Place<'a, T>,
     leave: Cell<Option<Leave<T>>>,
 }
 
 impl<'a, T> Putter<'a, T> {
     pub(in crate::channel) const fn new(shared: &'a Shared<T>) -> Putter<'a, T> {
         Putter {
-            shared,
-            place: Place::new(),
+            place: Place::new(shared, End::SENDING),
             leave: Cell::new(None),
         }
     }
@@ -178,10 +202,11 @@ impl<'a, T> Putter<'a, T> {
         let leave = self.leave.take();
         match leave.expect("the select has chosen this arm") {
             Leave::Free => self
+                .place
                 .shared
                 .try_send(message)
                 .map_err(|error| SendError(error.into_inner())),
-            Leave::Room => self.shared.send_kept(message).map_err(SendError),
+            Leave::Room => self.place.shared.send_kept(message).map_err(SendError),
             Leave::Met(receiver) => {
                 receiver.give(message);
                 receiver.fire();
@@ -194,23 +219,19 @@ impl<'a, T> Putter<'a, T> {
 
 impl<T> Arm for Putter<'_, T> {
     fn attempt(&self) -> bool {
-        let leave = self.shared.keep();
+        let leave = self.place.shared.keep();
         let is_decided = leave.is_some();
         self.leave.set(leave);
         is_decided
     }
 
     unsafe fn enlist(&self, choice: &Choice, number: usize) -> bool {
-        let node = self.place.of(choice, number);
-        // SAFETY: the caller's promise; an arm has one channel.
-        unsafe { self.shared.enlist_sender(node, choice) }
+        // SAFETY: passed on.
+        unsafe { self.place.enlist(choice, number) }
     }
 
     fn withdraw(&self) {
-        if let Some(node) = self.place.0.get() {
-            // SAFETY: it was queued above or never.
-            unsafe { self.shared.withdraw_sender(node) };
-        }
+        self.place.withdraw();
     }
 
     fn settle(&self) -> bool {
@@ -224,15 +245,15 @@ impl<T> Arm for Putter<'_, T> {
     }
 
     fn watch(&self, watch: Watch, waker: &Waker) -> bool {
-        self.shared.watch_senders(watch, waker)
+        self.place.watch(watch, waker)
     }
 
     fn unwatch(&self, watch: Watch) {
-        self.shared.unwatch_senders(watch);
+        self.place.unwatch(watch);
     }
 
     fn is_ready(&self) -> bool {
-        self.shared.can_send()
+        self.place.is_ready()
     }
 }
 
@@ -240,7 +261,7 @@ impl<T> Arm for Putter<'_, T> {
 impl<T> Drop for Putter<'_, T> {
     fn drop(&mut self) {
         match self.leave.take() {
-            Some(Leave::Room) => self.shared.free_kept(),
+            Some(Leave::Room) => self.place.shared.free_kept(),
             // With nothing in its hand it looks again.
             Some(Leave::Met(receiver)) => receiver.fire(),
             Some(Leave::Free | Leave::Gone) | None => {}
