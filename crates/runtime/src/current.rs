@@ -183,21 +183,63 @@ pub fn yield_fiber() {
     assert!(yielded, "only a fiber can leave its stack");
 }
 
-/// Runs `wait`'s loop: until `done`, or as `wait` says. `done` is asked before every park.
+/// Waits until `done`, or as `wait` says. `done` is asked before every park.
+///
+/// Where nothing but `done` can end the wait, a fiber leaves its stack from inside the caller, into
+/// which this is inlined for the reason told in `fiber.rs`.
+#[inline(always)]
 pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
-    let me = thread_ref();
-    // SAFETY: the current thread is alive, has started, and stays the current one on this
-    // stack.
-    let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
     if done() {
         return Outcome::Woken;
     }
-    // While the thread waits its neighbours may unwind, but it does not begin to.
+    let begun = begin_wait(wait);
+    if begun.is_plain {
+        // SAFETY: the current thread is alive, and stays the current one on this stack.
+        let header = unsafe { begun.me.0.as_ref() };
+        // SAFETY: as above.
+        let parked = unsafe { fiber::park(header) };
+        debug_assert!(parked, "`begin_wait` has asked");
+        if done() {
+            header.waiting.end();
+            return Outcome::Woken;
+        }
+    }
+    go_on_waiting(begun, wait, done)
+}
+
+/// A wait that has been written down.
+struct Begun {
+    me: ThreadRef,
+    /// The thread was known not to unwind. While it waits its neighbours may, but it does not begin to.
+    calm: bool,
+    /// It is a fiber, and nothing ends the wait early.
+    is_plain: bool,
+}
+
+fn begin_wait(wait: &Wait) -> Begun {
+    let me = thread_ref();
+    // SAFETY: the current thread is alive.
+    let header = unsafe { me.0.as_ref() };
     let calm = unwinding::is_calm();
     header
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
     header.budget.set(BUDGET);
+    let ends_early = wait.until.is_some()
+        || wait.cancellable && (is_cancelled(header) || !header.limits.get().is_null());
+    Begun {
+        me,
+        calm,
+        is_plain: !ends_early && fiber::is_one(header),
+    }
+}
+
+#[inline(never)]
+fn go_on_waiting(begun: Begun, wait: &Wait, done: impl Fn() -> bool) -> Outcome {
+    let Begun { me, calm, .. } = begun;
+    // SAFETY: the current thread is alive, has started, and stays the current one on this
+    // stack.
+    let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
     let outcome = loop {
         if let Some(early) = interrupted(header, runtime, wait, calm) {
             // A last look: what has come counts more than that it came late.

@@ -164,10 +164,8 @@ impl Waiter {
     /// calls it. After `TimedOut` or `Cancelled` others may still find the waiter and
     /// fire it: take it out first, and if somebody else has taken it already, wait again
     /// without a limit.
+    #[inline(always)]
     pub fn wait(&self, wait: &Wait) -> Outcome {
-        if self.is_fired() {
-            return Outcome::Woken;
-        }
         imp::wait(self, wait)
     }
 
@@ -204,6 +202,7 @@ mod imp {
         current::thread_ref()
     }
 
+    #[inline(always)]
     pub(super) fn wait(waiter: &Waiter, wait: &Wait) -> Outcome {
         current::wait_until(wait, || waiter.is_fired())
     }

@@ -264,6 +264,7 @@ impl<T> Batch<T> {
 ///
 /// The calling thread has put the node into the queue that `queue` finds inside `lock`, and
 /// into no other since. Whoever takes it out fires it.
+#[inline(always)]
 pub(crate) unsafe fn wait_in<S, T>(
     lock: &Spin<S>,
     node: &Node<T>,
@@ -271,10 +272,27 @@ pub(crate) unsafe fn wait_in<S, T>(
     queue: impl Fn(&mut S) -> &mut Queue<T>,
     left: impl FnOnce(&mut S),
 ) -> Outcome {
-    let outcome = node.waiter.wait(wait);
-    if outcome == Outcome::Woken {
-        return outcome;
+    match node.waiter.wait(wait) {
+        Outcome::Woken => Outcome::Woken,
+        // SAFETY: passed on.
+        early => unsafe { take_out(lock, node, wait, early, queue, left) },
     }
+}
+
+/// The wait has ended early.
+///
+/// # Safety
+///
+/// As for [`wait_in`].
+#[cold]
+unsafe fn take_out<S, T>(
+    lock: &Spin<S>,
+    node: &Node<T>,
+    wait: &Wait,
+    outcome: Outcome,
+    queue: impl Fn(&mut S) -> &mut Queue<T>,
+    left: impl FnOnce(&mut S),
+) -> Outcome {
     let mut state = lock.lock();
     // SAFETY: by the caller's promise it has been in this queue alone; the lock is held.
     if unsafe { queue(&mut state).remove(node) } {

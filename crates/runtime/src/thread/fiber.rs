@@ -87,6 +87,12 @@ impl Live {
     }
 }
 
+/// Whether the thread, which runs, is a fiber.
+#[inline]
+pub(crate) fn is_one(current: &Header) -> bool {
+    !current.context.get().is_null()
+}
+
 /// If the current thread is a fiber, it leaves its stack to be parked, and `true` is returned
 /// once it has been resumed.
 ///

@@ -144,6 +144,8 @@ pub(crate) struct Header {
     pub(crate) concluded: Cell<bool>,
     pub(crate) stage: Cell<Stage>,
     pub(crate) model: Model,
+    /// Operations that need not wait until others have their turn.
+    pub(crate) budget: Cell<u32>,
     // A wait, and the end.
     pub(crate) waiting: WaitingNote,
     home: UnsafeCell<Option<Arc<dyn Runtime>>>,
@@ -154,8 +156,6 @@ pub(crate) struct Header {
     // The rest.
     pub(crate) locals: Locals,
     pub(crate) slice: Slice,
-    /// Operations that need not wait until others have their turn.
-    pub(crate) budget: Cell<u32>,
     pub(crate) id: ThreadId,
     pub(crate) traits: Traits,
     /// What interrupts the poll of a kernel thread that waits for a descriptor.

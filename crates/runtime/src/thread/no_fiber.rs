@@ -7,6 +7,11 @@ use super::header::Header;
 use crate::overflow::Limit;
 use crate::usage::Extent;
 
+#[inline(always)]
+pub(crate) fn is_one(_: &Header) -> bool {
+    false
+}
+
 /// # Safety
 ///
 /// None is needed where there are no fibers.

@@ -95,7 +95,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv(), Err(RecvError));
     /// ```
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<T, RecvError> {
         // Without a deadline the other error does not come.
         match &self.source {

@@ -11,7 +11,7 @@
 //! goes on until it is fired, which is now. So no message is ever lost or doubled: a cancelled
 //! `recv` that has got its message returns it, and the next cancellation point raises.
 
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -74,51 +74,67 @@ impl<T> Shared<T> {
     /// Sends, and waits until that is possible, or until a time. Does not return to a thread that
     /// is cancelled meanwhile: the message is dropped.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(
         &self,
         message: T,
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        match self.put_quickly(message) {
+        let refused = match self.put_quickly(message) {
             Ok(()) => {
                 self.spend_as_sender();
-                Ok(())
+                return Ok(());
             }
-            Err(Refused::Flagged(message)) => self.send_slow(message, until),
-            Err(Refused::Full(message)) if waits_are_dear() => {
-                match self.put_persistently(message) {
-                    Ok(()) => Ok(()),
-                    Err(message) => self.send_slow(message, until),
-                }
-            }
-            Err(Refused::Full(message)) => self.send_slow(message, until),
+            Err(refused) => refused,
+        };
+        let mut room = MaybeUninit::uninit();
+        match self.send_or_queue(refused, until, &mut room) {
+            Attempt::Over(sent) => sent,
+            Attempt::Waits(stay) => match self.wait(stay, &End::SENDING) {
+                (outcome, Hand::Message(message)) => not_sent(outcome, message),
+                _ => Ok(()),
+            },
         }
     }
 
+    /// Sends under the lock, or queues the thread.
     #[track_caller]
-    #[inline]
-    fn send_slow(&self, message: T, until: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
+    #[inline(never)]
+    fn send_or_queue<'a>(
+        &self,
+        refused: Refused<T>,
+        until: Option<Instant>,
+        room: &'a mut MaybeUninit<Stay<T>>,
+    ) -> Attempt<'a, T, Result<(), SendTimeoutError<T>>> {
+        let message = match refused {
+            Refused::Flagged(message) => message,
+            Refused::Full(message) if waits_are_dear() => match self.put_persistently(message) {
+                Ok(()) => return Attempt::Over(Ok(())),
+                Err(message) => message,
+            },
+            Refused::Full(message) => message,
+        };
         let mut state = self.state.lock();
         if let Some(receiver) = Claimed::first(&mut state.receivers.waiting) {
             receiver.give(message);
             drop(state);
             receiver.fire();
             self.spend_as_sender();
-            return Ok(());
+            return Attempt::Over(Ok(()));
         }
-        self.send_slower(state, message, until)
+        self.send_slow(state, message, until, room)
     }
 
     /// No receiver waits.
     #[track_caller]
     #[inline(never)]
-    fn send_slower(
+    fn send_slow<'a>(
         &self,
         mut state: SpinGuard<'_, State<T>>,
         message: T,
         until: Option<Instant>,
-    ) -> Result<(), SendTimeoutError<T>> {
+        room: &'a mut MaybeUninit<Stay<T>>,
+    ) -> Attempt<'a, T, Result<(), SendTimeoutError<T>>> {
         let put = match (state.put(self.ring(), message), self.ring()) {
             (Err(TrySendError::Full(message)), Some(_)) => {
                 State::flag_for_senders(self.ring());
@@ -126,18 +142,22 @@ impl<T> Shared<T> {
             }
             (put, _) => put,
         };
-        match put {
+        Attempt::Over(match put {
             Ok(served) => {
                 drop(state);
                 served.fire();
                 self.spend_as_sender();
                 Ok(())
             }
-            Err(TrySendError::Full(message)) => self.send_wait(state, message, until),
+            Err(TrySendError::Full(message)) => {
+                let wait = Wait::new(Reason::Send).until(until).cancellable();
+                let hand = Hand::Message(message);
+                return Attempt::Waits(self.queue(state, &End::SENDING, hand, wait, room));
+            }
             Err(TrySendError::Disconnected(message)) => {
                 Err(SendTimeoutError::Disconnected(message))
             }
-        }
+        })
     }
 
     /// Sending to an unbounded channel never waits: nobody else runs in the middle of it, for programs do it
@@ -170,25 +190,6 @@ impl<T> Shared<T> {
             }
         }
         Err(message)
-    }
-
-    #[track_caller]
-    #[inline(never)]
-    fn send_wait(
-        &self,
-        state: SpinGuard<'_, State<T>>,
-        message: T,
-        until: Option<Instant>,
-    ) -> Result<(), SendTimeoutError<T>> {
-        let wait = Wait::new(Reason::Send).until(until).cancellable();
-        match self.wait(state, &End::SENDING, Hand::Message(message), wait) {
-            (Outcome::Woken, Hand::Message(message)) => {
-                Err(SendTimeoutError::Disconnected(message))
-            }
-            (Outcome::TimedOut, Hand::Message(message)) => Err(SendTimeoutError::Timeout(message)),
-            (Outcome::Cancelled, Hand::Message(message)) => end(Some(message)),
-            _ => Ok(()),
-        }
     }
 
     /// Receives at once or not at all.
@@ -228,25 +229,66 @@ impl<T> Shared<T> {
     /// Receives, and waits until that is possible, or until a time. Does not return to a thread
     /// that is cancelled before it got a message.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub(super) fn recv(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        match self.take_quickly() {
+        let nothing = match self.take_quickly() {
             Ok(message) => {
                 spend();
-                Ok(message)
+                return Ok(message);
             }
-            Err(Nothing::Flagged) => self.recv_slow(until),
-            Err(Nothing::Empty) if waits_are_dear() => match self.take_persistently() {
-                Some(message) => Ok(message),
-                None => self.recv_slow(until),
+            Err(nothing) => nothing,
+        };
+        let mut room = MaybeUninit::uninit();
+        match self.recv_or_queue(nothing, until, &mut room) {
+            Attempt::Over(received) => received,
+            Attempt::Waits(stay) => match self.wait(stay, &End::RECEIVING) {
+                (_, Hand::Message(message)) => Ok(message),
+                (outcome, _) => self.recv_again(outcome, until),
             },
-            Err(Nothing::Empty) => self.recv_slow(until),
         }
     }
 
+    /// A wait has ended without a message.
     #[track_caller]
-    #[inline]
-    fn recv_slow(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
+    #[cold]
+    fn recv_again(
+        &self,
+        mut outcome: Outcome,
+        until: Option<Instant>,
+    ) -> Result<T, RecvTimeoutError> {
+        loop {
+            match outcome {
+                // The senders have gone, or a select has met this thread and sent nothing.
+                Outcome::Woken => {}
+                Outcome::TimedOut => return Err(RecvTimeoutError::Timeout),
+                Outcome::Cancelled => end::<T>(None),
+            }
+            let mut room = MaybeUninit::uninit();
+            match self.recv_or_queue(Nothing::Flagged, until, &mut room) {
+                Attempt::Over(received) => return received,
+                Attempt::Waits(stay) => match self.wait(stay, &End::RECEIVING) {
+                    (_, Hand::Message(message)) => return Ok(message),
+                    (again, _) => outcome = again,
+                },
+            }
+        }
+    }
+
+    /// Receives under the lock, or queues the thread.
+    #[track_caller]
+    #[inline(never)]
+    fn recv_or_queue<'a>(
+        &self,
+        nothing: Nothing,
+        until: Option<Instant>,
+        room: &'a mut MaybeUninit<Stay<T>>,
+    ) -> Attempt<'a, T, Result<T, RecvTimeoutError>> {
+        if matches!(nothing, Nothing::Empty)
+            && waits_are_dear()
+            && let Some(message) = self.take_persistently()
+        {
+            return Attempt::Over(Ok(message));
+        }
         loop {
             let mut state = self.state.lock();
             State::flag_for_receivers(self.ring());
@@ -255,20 +297,20 @@ impl<T> Shared<T> {
                     drop(state);
                     served.fire();
                     spend();
-                    return Ok(message);
+                    return Attempt::Over(Ok(message));
                 }
-                Taking::Nothing => match self.recv_wait(state, until) {
-                    Ok(message) => return Ok(message),
-                    Err(Missed::Late) => return Err(RecvTimeoutError::Timeout),
-                    Err(Missed::Again) => {}
-                },
+                Taking::Nothing => {
+                    let wait = Wait::new(Reason::Receive).until(until).cancellable();
+                    let (end, hand) = (&End::RECEIVING, Hand::Empty);
+                    return Attempt::Waits(self.queue(state, end, hand, wait, room));
+                }
                 Taking::Select(select) => {
                     drop(state);
                     if let Some(message) = meet(select) {
-                        return Ok(message);
+                        return Attempt::Over(Ok(message));
                     }
                 }
-                Taking::Gone => return Err(RecvTimeoutError::Disconnected),
+                Taking::Gone => return Attempt::Over(Err(RecvTimeoutError::Disconnected)),
             }
         }
     }
@@ -296,53 +338,45 @@ impl<T> Shared<T> {
         None
     }
 
-    #[track_caller]
-    #[inline(never)]
-    fn recv_wait(
-        &self,
-        state: SpinGuard<'_, State<T>>,
-        until: Option<Instant>,
-    ) -> Result<T, Missed> {
-        let wait = Wait::new(Reason::Receive).until(until).cancellable();
-        match self.wait(state, &End::RECEIVING, Hand::Empty, wait) {
-            (_, Hand::Message(message)) => Ok(message),
-            (Outcome::Woken, _) => Err(Missed::Again),
-            (Outcome::TimedOut, _) => Err(Missed::Late),
-            (Outcome::Cancelled, _) => end::<T>(None),
-        }
-    }
-
-    /// Waits at this end, and gives back what the hand holds then. Any other outcome than `Woken` says that
-    /// nobody has touched it.
+    /// Queues the current thread at this end: it waits from now on, and has to [`wait`](Shared::wait).
     #[inline]
-    fn wait(
+    fn queue<'a>(
         &self,
         state: SpinGuard<'_, State<T>>,
         end: &End<T>,
         hand: Hand<T>,
         wait: Wait,
-    ) -> (Outcome, Hand<T>) {
+        room: &'a mut MaybeUninit<Stay<T>>,
+    ) -> &'a Stay<T> {
         let mut state = wait.allow(state);
         // This is short and calls nobody's code, although the lock is held: it reads a
         // thread-local. (A plain OS thread that waits for the first time in its life gets its
         // control block here.)
         let node = Node::new(Slot::new(hand));
-        // SAFETY: the node is new. It stays where it is until this function returns, which is
-        // after `wait_in` has returned: then it has been taken out or fired.
-        unsafe { (end.own)(&mut state).waiting.push_back(&node) };
+        let stay = &*room.write(Stay { node, wait });
+        // SAFETY: the node is new. It stays where it is until `wait` has returned: then it has been taken
+        // out or fired.
+        unsafe { (end.own)(&mut state).waiting.push_back(&stay.node) };
         self.unlock_waiting(state, end);
+        stay
+    }
+
+    /// Waits at this end, and gives back what the hand holds then. Any other outcome than `Woken` says that
+    /// nobody has touched it.
+    #[inline(always)]
+    fn wait(&self, stay: &Stay<T>, end: &End<T>) -> (Outcome, Hand<T>) {
         // SAFETY: that is the queue into which it was put; a `Claimed` is fired by who has it.
         let outcome = unsafe {
             wait_in(
                 &self.state,
-                &node,
-                &wait,
+                &stay.node,
+                &stay.wait,
                 |state| &mut (end.own)(state).waiting,
                 |_| (),
             )
         };
-        // SAFETY: as above: nobody else knows the node any more.
-        (outcome, unsafe { node.data().take() })
+        // SAFETY: nobody else knows the node any more.
+        (outcome, unsafe { stay.node.data().take() })
     }
 
     /// Gives the lock back. At a rendezvous, a thread that waits is what watchers of the other side wait for;
@@ -544,12 +578,19 @@ impl<T> Shared<T> {
     }
 }
 
-/// Why a receiver that has waited got nothing.
-enum Missed {
-    /// The time is over.
-    Late,
-    /// The senders have gone, or a select has met this thread and sent nothing: the lock tells.
-    Again,
+/// How an attempt went.
+enum Attempt<'a, T, R> {
+    /// This is the operation's result.
+    Over(R),
+    /// The thread is queued.
+    Waits(&'a Stay<T>),
+}
+
+/// What a thread waits with. It lies in the frame of the operation, which is the program's own: what is
+/// between is inlined, for each frame between the program and a switch costs wrong guesses of the processor.
+struct Stay<T> {
+    node: Node<Slot<T>>,
+    wait: Wait,
 }
 
 /// Finds a side of the channel.
@@ -607,6 +648,16 @@ fn meet<T>(select: Claimed<T>) -> Option<T> {
     match unsafe { node.data().take() } {
         Hand::Message(message) => Some(message),
         Hand::Empty | Hand::Room | Hand::Met(_) => None,
+    }
+}
+
+/// A wait to send has ended, and the message is still there.
+#[cold]
+fn not_sent<T>(outcome: Outcome, message: T) -> Result<(), SendTimeoutError<T>> {
+    match outcome {
+        Outcome::Woken => Err(SendTimeoutError::Disconnected(message)),
+        Outcome::TimedOut => Err(SendTimeoutError::Timeout(message)),
+        Outcome::Cancelled => end(Some(message)),
     }
 }
 
