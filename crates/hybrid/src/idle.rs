@@ -205,7 +205,9 @@ impl Idle {
 
     /// Begins a search, unless another worker searches.
     pub(crate) fn search(&self) -> Option<Search> {
-        let free = self.searching.swap(1, Ordering::Relaxed) == 0;
+        // First a look that leaves the others' caches alone: whoever waits for the right asks again and again.
+        let free = self.searching.load(Ordering::Relaxed) == 0
+            && self.searching.swap(1, Ordering::Relaxed) == 0;
         free.then_some(Search(()))
     }
 

@@ -48,7 +48,7 @@
 //! ```text
 //!   round: started and new threads by turns, 64 of them
 //!     └─ look outside: inbox, timers, poller, injector
-//!   nothing to run?  search (one worker at a time, some microseconds)
+//!   nothing to run?  search (one worker at a time, others for messages)
 //!     └─ found: start it; wake another, if there is more
 //!     └─ not found: announce sleep, look once more, sleep in the poller
 //! ```

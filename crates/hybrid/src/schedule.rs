@@ -20,7 +20,7 @@ const STANDSTILL: Duration = Duration::from_micros(4);
 /// The same, where who looks has far more threads already. Less than a search, so that it is
 /// ever reached.
 const LONG_STANDSTILL: Duration = Duration::from_micros(15);
-const _: () = assert!(LONG_STANDSTILL.as_micros() < effort::LONGEST.as_micros());
+const _: () = assert!(LONG_STANDSTILL.as_micros() < effort::WOKEN.as_micros());
 /// A watcher sleeps for so long, then ever longer while it finds nothing.
 const FIRST_WATCH: Duration = Duration::from_micros(200);
 const LONGEST_WATCH: Duration = Duration::from_millis(1);
@@ -257,9 +257,9 @@ impl<'a> Schedule<'a> {
         true
     }
 
-    /// Looks for a new thread elsewhere, for a moment. A worker that has `ran` threads of its own
-    /// looks for as long as that has paid lately; one that was woken, and not for those, was woken
-    /// to search.
+    /// Looks for a new thread elsewhere, for a moment, and for messages to its own. A worker that has
+    /// `ran` threads of its own looks for as long as that has paid lately; one that was woken, and not
+    /// for those, was woken to search.
     fn search(&mut self, ran: bool) -> Option<NewThread> {
         let shared = &self.hybrid.shared;
         if let Some(thread) = self.arrived() {
@@ -268,35 +268,47 @@ impl<'a> Schedule<'a> {
         if shared.seats.len() == 1 {
             return None;
         }
-        let search = shared.idle.search()?;
         let span = if ran {
             self.effort.next()
         } else {
-            effort::LONGEST
+            effort::WOKEN
         };
-        let found = self.look_around(&search, span);
+        let mut search = None;
+        let found = self.look_around(&mut search, span);
         let paid = found.is_some() || self.own.worker.has_mail();
         if ran {
             self.effort.paid(paid);
         }
-        if paid {
-            // What was left to this search is somebody else's now.
-            let next = shared
-                .idle
-                .work_found(search, || shared.waiting(), &**shared);
-            shared.rouse(next);
-        } else {
-            shared.idle.end_search(search);
+        match search {
+            Some(search) if paid => {
+                // What was left to this search is somebody else's now.
+                let next = shared
+                    .idle
+                    .work_found(search, || shared.waiting(), &**shared);
+                shared.rouse(next);
+                self.owes_a_look.set(false);
+            }
+            Some(search) => {
+                shared.idle.end_search(search);
+                self.owes_a_look.set(true);
+            }
+            None => {}
         }
-        self.owes_a_look.set(!paid);
         found
     }
 
-    fn look_around(&mut self, _: &Search, span: Duration) -> Option<NewThread> {
+    /// Looks around. While another worker does, it waits for messages only: where threads chat across
+    /// workers, the other one has just got a message, and is about to send one.
+    fn look_around(&mut self, search: &mut Option<Search>, span: Duration) -> Option<NewThread> {
         let begin = Instant::now();
         self.suspects.forget();
         loop {
-            if let Some(thread) = self.arrived().or_else(|| self.steal()) {
+            if search.is_none() {
+                *search = self.hybrid.shared.idle.search();
+            }
+            if search.is_some()
+                && let Some(thread) = self.arrived().or_else(|| self.steal())
+            {
                 return Some(thread);
             }
             for _ in 0..16 {
