@@ -115,6 +115,6 @@ pub use fiber::{Fiber, RawFiber, Resumed};
 pub use guard::check_environment;
 pub use local::LocalStacks;
 pub use pool::{PoolStats, StackPool};
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, stack_pointer};
 pub use size::{DEFAULT_STACK, MAX_STACK, MIN_STACK, check_size};
 pub use stack::Stack;

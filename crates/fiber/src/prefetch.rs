@@ -27,3 +27,23 @@ fn ask(address: *const u8) {
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 fn ask(_: *const u8) {}
+
+/// Where the stack of the calling function ends: what a switch saves that comes next lies right below.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub fn stack_pointer() -> *const u8 {
+    let pointer: *const u8;
+    // SAFETY: it reads a register.
+    unsafe {
+        core::arch::asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    pointer
+}
+
+/// Where the stack of the calling function ends, about.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+pub fn stack_pointer() -> *const u8 {
+    let here = 0_u8;
+    &raw const here
+}

@@ -30,9 +30,14 @@ type Slot = Cell<NonNull<Header>>;
 /// What so many threads use at their turns does not stay in the cache until the next.
 const MANY: usize = 2048;
 /// So many turns ahead a control block is asked for,
-const FAR: usize = 8;
+const FAR: usize = 24;
 /// and so many the top of its stack, which the control block names.
-const NEAR: usize = 4;
+const NEAR: usize = 3;
+/// One line of each stack is asked for before that, of so many stacks at once: a prefetch is not over
+/// before its address is translated, and so the translations, each a miss of its own, come side by side.
+const BATCH: usize = 8;
+/// A batch begins behind those that were asked for already, and finds their control blocks there.
+const _: () = assert!(NEAR < BATCH && 2 * BATCH < FAR && FAR < MANY);
 
 /// A queue of threads that are ready.
 pub struct ReadyQueue {
@@ -114,7 +119,13 @@ impl ReadyQueue {
     #[inline]
     fn prefetch(&self) {
         fiber::prefetch_header(self.ring.at(FAR));
-        // SAFETY: the ring holds its reference, so it is alive.
+        if self.ring.head.get().is_multiple_of(BATCH) {
+            for turns in BATCH..2 * BATCH {
+                // SAFETY: the ring holds its reference, so it is alive.
+                fiber::prefetch_page(unsafe { self.ring.at(turns).as_ref() });
+            }
+        }
+        // SAFETY: as above.
         fiber::prefetch_stack(unsafe { self.ring.at(NEAR).as_ref() });
     }
 

@@ -9,7 +9,7 @@
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use trefoil_fiber::{Fiber, RawFiber, Resumed, Stack, prefetch};
+use trefoil_fiber::{Fiber, RawFiber, Resumed, Stack, prefetch, stack_pointer};
 
 use super::header::Header;
 use super::live::{Live, run_current};
@@ -126,8 +126,7 @@ unsafe fn leave(current: &Header, why: usize) -> bool {
     if context.is_null() {
         return false;
     }
-    let here = 0_u8;
-    current.depth.set(&raw const here);
+    current.depth.set(stack_pointer());
     // SAFETY: the current thread has a fiber, so this is that fiber's own stack.
     unsafe { Fiber::suspend(RawFiber::from_ptr(context), why) };
     true
@@ -169,13 +168,23 @@ pub(crate) fn prefetch_header(header: NonNull<Header>) {
     prefetch(header.as_ptr().cast(), 3);
 }
 
-/// Asks for what a thread's turn begins with: where its stack is entered, and its fiber's record.
+/// Asks for what a thread's turn begins with: where its stack is entered and the frames above, and its
+/// fiber's record.
 /// A thread that has not left its stack yet has neither.
 #[inline(always)]
 pub(crate) fn prefetch_stack(header: &Header) {
     let depth = header.depth.get();
     if !depth.is_null() {
         prefetch(header.context.get().cast_const().cast(), 1);
-        prefetch(depth, 3);
+        prefetch(depth.wrapping_sub(64), 6);
+    }
+}
+
+/// Asks for where the stack of a thread is entered: one line, and with it the translation of its address.
+#[inline(always)]
+pub(crate) fn prefetch_page(header: &Header) {
+    let depth = header.depth.get();
+    if !depth.is_null() {
+        prefetch(depth, 1);
     }
 }

@@ -126,7 +126,7 @@ pub(crate) struct Header {
     /// The fiber, from the start to the end.
     #[cfg(feature = "fibers")]
     pub(crate) context: Cell<*mut ()>,
-    /// Where its stack ended, about, when it left it last. For the cache only.
+    /// Where its stack ended when it left it last, but for what the switch saved. For the cache only.
     #[cfg(feature = "fibers")]
     pub(crate) depth: Cell<*const u8>,
     /// What `unwinding.rs` knows of it while its stack is left.
