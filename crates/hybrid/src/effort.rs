@@ -76,13 +76,13 @@ mod tests {
     #[test]
     fn a_search_that_never_pays_is_made_ever_more_rarely() {
         let effort = Effort::new();
-        let mut search = || {
+        let search = || {
             let span = effort.next();
             effort.paid(false);
             span
         };
         while search() != Duration::ZERO {}
-        let mut left_out_before_probe = || 1 + (0..).take_while(|_| search() != LONGEST).count();
+        let left_out_before_probe = || 1 + (0..).take_while(|_| search() != LONGEST).count();
         let pauses = [(); 7].map(|()| left_out_before_probe());
         let (first, last) = (FIRST_PROBE as usize, LAST_PROBE as usize);
         // One was left out above.
