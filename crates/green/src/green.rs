@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use trefoil_runtime::{
     Companions, Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread,
-    Wait, yield_fiber,
+    Timer, Wait, yield_fiber,
 };
 use trefoil_worker::{Remote, Stacks, Worker};
 
@@ -91,6 +91,14 @@ impl Runtime for Green {
 
     fn park(&self, until: Option<Instant>) {
         Worker::park(&self.worker, until);
+    }
+
+    fn arm(&self, until: Instant) -> Option<Timer> {
+        Some(Worker::arm(&self.worker, until))
+    }
+
+    fn disarm(&self, timer: Timer) {
+        Worker::disarm(&self.worker, timer);
     }
 
     fn wake(&self, thread: &Thread) {

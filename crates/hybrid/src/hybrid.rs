@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Wait, yield_fiber,
+    Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Timer, Wait,
+    yield_fiber,
 };
 use trefoil_worker::{Remote, Worker};
 
@@ -82,6 +83,14 @@ impl Runtime for Hybrid {
 
     fn park(&self, until: Option<Instant>) {
         Worker::park(&self.own, until);
+    }
+
+    fn arm(&self, until: Instant) -> Option<Timer> {
+        Some(Worker::arm(&self.own, until))
+    }
+
+    fn disarm(&self, timer: Timer) {
+        Worker::disarm(&self.own, timer);
     }
 
     fn wake(&self, thread: &Thread) {

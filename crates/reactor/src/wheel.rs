@@ -74,6 +74,40 @@ pub struct TimerId {
     number: NonZeroU64,
 }
 
+impl TimerId {
+    /// The name as two numbers, for who passes it on as such.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use trefoil_reactor::{TimerId, Wheel};
+    ///
+    /// let mut wheel = Wheel::new(Instant::now());
+    /// let (slot, number) = wheel.insert(Instant::now(), "timeout").into_parts();
+    /// assert_eq!(wheel.cancel(TimerId::from_parts(slot, number)), Some("timeout"));
+    /// ```
+    pub fn into_parts(self) -> (u32, NonZeroU64) {
+        (self.slot, self.number)
+    }
+
+    /// The name that consists of these numbers. One that was never given names no timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::num::NonZeroU64;
+    /// use std::time::Instant;
+    /// use trefoil_reactor::{TimerId, Wheel};
+    ///
+    /// let mut wheel = Wheel::<()>::new(Instant::now());
+    /// assert_eq!(wheel.cancel(TimerId::from_parts(7, NonZeroU64::MIN)), None);
+    /// ```
+    pub fn from_parts(slot: u32, number: NonZeroU64) -> TimerId {
+        TimerId { slot, number }
+    }
+}
+
 /// Where a node waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {

@@ -2,7 +2,8 @@
 //!
 //! A worker reads the clock once in a while and leaves the time here; its threads write it
 //! down when they begin to wait. Elsewhere the kernel's coarse clock answers, which is
-//! right to a few milliseconds.
+//! right to a few milliseconds. A worker's threads also learn from it, without reading the clock,
+//! that a deadline is far away.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -11,17 +12,32 @@ use std::time::Instant;
 thread_local! {
     /// Nanoseconds; 0: this OS thread is no worker.
     static CACHED: Cell<u64> = const { Cell::new(0) };
+    /// What comes after this is far. `None`: this OS thread is no worker.
+    static FAR: Cell<Option<Instant>> = const { Cell::new(None) };
 }
+
+/// A worker reads its clock more often, unless a thread computes.
+const NEAR: Duration = Duration::from_millis(5);
 
 /// Reads the clock for the threads of this worker, and gives the time.
 pub fn tick() -> Instant {
     CACHED.set(coarse_now());
-    Instant::now()
+    let now = Instant::now();
+    FAR.set(now.checked_add(NEAR));
+    now
 }
 
 /// This OS thread is a worker no more.
 pub fn stop() {
     CACHED.set(0);
+    FAR.set(None);
+}
+
+/// Whether the time is well after the worker's last look at the clock. It may have come all the
+/// same, where a thread has computed for long: the worker sees that at its next look.
+#[inline]
+pub(crate) fn is_far(time: Instant) -> bool {
+    FAR.get().is_some_and(|far| time > far)
 }
 
 /// Nanoseconds since some time before the process began.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,6 +40,19 @@ pub trait Runtime: Send + Sync {
     /// came since the caller last looked makes it return at once.
     fn park(&self, until: Option<Instant>);
 
+    /// Arms a timer of the current thread: unless [`disarm`](Runtime::disarm) comes before, the thread
+    /// is woken at this time. So it can leave its stack by itself, without
+    /// [`park`](Runtime::park). `None`: this runtime has no such timers, and `park` is told the time.
+    fn arm(&self, until: Instant) -> Option<Timer> {
+        let _ = until;
+        None
+    }
+
+    /// Takes back a timer of the current thread, which may have come.
+    fn disarm(&self, timer: Timer) {
+        let _ = timer;
+    }
+
     /// A thread of this runtime that has started must look again at what it waits for.
     /// Any OS thread may call it. What was written before is seen after the `park` that
     /// it ends.
@@ -74,6 +88,15 @@ pub trait Runtime: Send + Sync {
     fn meter(&self) -> Option<Arc<Meter>> {
         None
     }
+}
+
+/// Names a timer that a runtime has armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// Where the runtime has it.
+    pub slot: u32,
+    /// Tells it from all others.
+    pub number: NonZeroU64,
 }
 
 /// The runtimes that run single threads of other models inside one.

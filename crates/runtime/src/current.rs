@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::contract::Runtime;
+use crate::contract::{Runtime, Timer};
 use crate::domain::DomainId;
 use crate::limit::{self, Limit, Verdict};
 use crate::model::Model;
@@ -185,26 +185,29 @@ pub fn yield_fiber() {
 
 /// Waits until `done`, or as `wait` says. `done` is asked before every park.
 ///
-/// Where nothing but `done` can end the wait, a fiber leaves its stack from inside the caller, into
-/// which this is inlined for the reason told in `fiber.rs`.
+/// The first time a fiber leaves its stack from inside the caller, into which this is inlined for the
+/// reason told in `fiber.rs`. What has to be done before and after it is done by functions that return.
 #[inline(always)]
 pub(crate) fn wait_until(wait: &Wait, done: impl Fn() -> bool) -> Outcome {
     if done() {
         return Outcome::Woken;
     }
     let begun = begin_wait(wait);
-    if begun.is_plain {
+    if begun.may_leave {
         // SAFETY: the current thread is alive, and stays the current one on this stack.
         let header = unsafe { begun.me.0.as_ref() };
         // SAFETY: as above.
         let parked = unsafe { fiber::park(header) };
         debug_assert!(parked, "`begin_wait` has asked");
+        if let Some(timer) = begun.timer {
+            disarm(timer);
+        }
         if done() {
             header.waiting.end();
             return Outcome::Woken;
         }
     }
-    go_on_waiting(begun, wait, done)
+    go_on_waiting(begun.me, begun.calm, wait, done)
 }
 
 /// A wait that has been written down.
@@ -212,10 +215,13 @@ struct Begun {
     me: ThreadRef,
     /// The thread was known not to unwind. While it waits its neighbours may, but it does not begin to.
     calm: bool,
-    /// It is a fiber, and nothing ends the wait early.
-    is_plain: bool,
+    /// It is a fiber that may leave its stack at once.
+    may_leave: bool,
+    /// It is woken by this one.
+    timer: Option<Timer>,
 }
 
+#[inline(never)]
 fn begin_wait(wait: &Wait) -> Begun {
     let me = thread_ref();
     // SAFETY: the current thread is alive.
@@ -225,18 +231,41 @@ fn begin_wait(wait: &Wait) -> Begun {
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
     header.budget.set(BUDGET);
-    let ends_early = wait.until.is_some()
-        || wait.cancellable && (is_cancelled(header) || !header.limits.get().is_null());
+    let asked = wait.cancellable && (is_cancelled(header) || !header.limits.get().is_null());
+    let (may_leave, timer) = match wait.until {
+        _ if asked || !fiber::is_one(header) => (false, None),
+        None => (true, None),
+        Some(until) => {
+            let timer = arm(until);
+            (timer.is_some(), timer)
+        }
+    };
     Begun {
         me,
         calm,
-        is_plain: !ends_early && fiber::is_one(header),
+        may_leave,
+        timer,
     }
 }
 
+/// Has the current thread woken at this time. `None`: the time may have come, or the runtime does not do that.
+fn arm(until: Instant) -> Option<Timer> {
+    // Others may hold a pointer to this wait's waiter.
+    with_runtime(|runtime| {
+        no_unwind(|| {
+            let is_to_come = clock::is_far(until) || runtime.now() < until;
+            is_to_come.then(|| runtime.arm(until)).flatten()
+        })
+    })
+}
+
 #[inline(never)]
-fn go_on_waiting(begun: Begun, wait: &Wait, done: impl Fn() -> bool) -> Outcome {
-    let Begun { me, calm, .. } = begun;
+fn disarm(timer: Timer) {
+    with_runtime(|runtime| no_unwind(|| runtime.disarm(timer)));
+}
+
+#[inline(never)]
+fn go_on_waiting(me: ThreadRef, calm: bool, wait: &Wait, done: impl Fn() -> bool) -> Outcome {
     // SAFETY: the current thread is alive, has started, and stays the current one on this
     // stack.
     let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };

@@ -134,7 +134,7 @@ pub use wait::{Outcome, Wait, Waiter};
 #[cfg(not(trefoil_loom))]
 mod real {
     pub use crate::alone::is_alone;
-    pub use crate::contract::{Companions, Runtime};
+    pub use crate::contract::{Companions, Runtime, Timer};
     pub use crate::current::{in_runtime, model, park_fiber, runtime, spend, yield_fiber};
     pub use crate::domain::Domain;
     pub use crate::launch::launch;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trefoil_fiber::LocalStacks;
+use trefoil_reactor::TimerId;
 use trefoil_runtime::{
     Held, Inbox, Interest, Left, Live, NewThread, Next, Outcome, Owned, Owner, ReadyQueue, Runtime,
-    Source, Thread, Wait, clock, offload, park_fiber, thread,
+    Source, Thread, Timer, Wait, clock, offload, park_fiber, thread,
 };
 
 use crate::poller::Poller;
@@ -318,14 +319,27 @@ impl Worker {
     /// [`Runtime::park`].
     #[inline]
     pub fn park<W: AsRef<Worker>>(worker: &Owned<W>, until: Option<Instant>) {
-        let Some(deadline) = until else {
-            return park_fiber();
-        };
-        let here = Worker::of_this_fiber(worker);
-        let timer = (**here).as_ref().timers.add(deadline, thread::current());
-        drop(here);
+        let timer = until.map(|until| Worker::arm(worker, until));
         park_fiber();
+        if let Some(timer) = timer {
+            Worker::disarm(worker, timer);
+        }
+    }
+
+    /// [`Runtime::arm`].
+    #[inline]
+    pub fn arm<W: AsRef<Worker>>(worker: &Owned<W>, until: Instant) -> Timer {
         let here = Worker::of_this_fiber(worker);
+        let timer = (**here).as_ref().timers.add(until, thread::current());
+        let (slot, number) = timer.into_parts();
+        Timer { slot, number }
+    }
+
+    /// [`Runtime::disarm`].
+    #[inline]
+    pub fn disarm<W: AsRef<Worker>>(worker: &Owned<W>, timer: Timer) {
+        let here = Worker::of_this_fiber(worker);
+        let timer = TimerId::from_parts(timer.slot, timer.number);
         (**here).as_ref().timers.cancel(timer);
     }
 
