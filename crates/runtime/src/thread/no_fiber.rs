@@ -41,3 +41,6 @@ pub(crate) fn prefetch_header(_: NonNull<Header>) {}
 
 #[inline(always)]
 pub(crate) fn prefetch_stack(_: &Header) {}
+
+#[inline(always)]
+pub(crate) fn prefetch_page(_: &Header) {}
