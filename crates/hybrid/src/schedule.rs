@@ -297,8 +297,8 @@ impl<'a> Schedule<'a> {
         found
     }
 
-    /// Looks around. While another worker does, it waits for messages only: where threads chat across
-    /// workers, the other one has just got a message, and is about to send one.
+    /// Looks around. While another worker does, it only waits for messages and for what is placed here:
+    /// where threads chat across workers, the other one has just got a message, and is about to send one.
     fn look_around(&mut self, search: &mut Option<Search>, span: Duration) -> Option<NewThread> {
         let begin = Instant::now();
         self.suspects.forget();
@@ -306,8 +306,12 @@ impl<'a> Schedule<'a> {
             if search.is_none() {
                 *search = self.hybrid.shared.idle.search();
             }
+            // Also without the right: what is placed with a worker that rests is left to it by all others.
+            if let Some(thread) = self.arrived() {
+                return Some(thread);
+            }
             if search.is_some()
-                && let Some(thread) = self.arrived().or_else(|| self.steal())
+                && let Some(thread) = self.steal()
             {
                 return Some(thread);
             }
