@@ -90,6 +90,7 @@ impl<'a> Schedule<'a> {
                     // is left to it by all others.
                     self.rests_no_more();
                     self.pay_the_look();
+                    self.watch = FIRST_WATCH;
                     self.start(thread);
                     // Where there is always more to be found, no other look comes.
                     self.look_outside();
