@@ -69,6 +69,7 @@ impl<T> Iterator for Iter<'_, T> {
 impl<T> Iterator for TryIter<'_, T> {
     type Item = T;
 
+    #[track_caller]
     #[inline]
     fn next(&mut self) -> Option<T> {
         self.receiver.try_recv().ok()

@@ -197,7 +197,8 @@ impl<T> Receiver<T> {
         Iter::new(self)
     }
 
-    /// The messages that are there, until there is none. Never waits.
+    /// The messages that are there, until there is none. Waits only where [`try_recv`](Receiver::try_recv)
+    /// does.
     ///
     /// ```
     /// let (sender, receiver) = trefoil_sync::channel::unbounded();

@@ -29,7 +29,8 @@
 /// message)` is evaluated only when the arm was chosen. Until it is there, the place in the channel is
 /// kept for it; at a rendezvous the receiver waits for it.
 ///
-/// With a `default` it never waits, or not longer than that, and without one until an operation can be
+/// With a `default` it never waits, or not longer than that (but for a message that the `select!` at the
+/// other end of a rendezvous is making: for that a receiver waits), and without one until an operation can be
 /// done. It parks the thread in every model, and is a cancellation point when it has to wait: then no
 /// operation was carried out. No message is lost to an arm that was not chosen.
 ///
