@@ -18,7 +18,7 @@ const ROUND: u32 = 64;
 /// A worker with one new thread that has not come back to its loop for so long computes.
 const STANDSTILL: Duration = Duration::from_micros(4);
 /// The same, where who looks has far more threads already. Less than a search, so that it is
-/// ever reached.
+/// reached by who has the right to search from the begin on.
 const LONG_STANDSTILL: Duration = Duration::from_micros(15);
 const _: () = assert!(LONG_STANDSTILL.as_micros() < effort::WOKEN.as_micros());
 /// A watcher sleeps for so long, then ever longer while it finds nothing.

@@ -3,7 +3,9 @@
 //! An OS thread always has a current thread: one that a runtime runs on it, or, outside,
 //! one that stands for the OS thread itself and is made when it is first asked for.
 //!
-//! By Rule 7 the pointer is read anew after every wait, by functions that are not inlined.
+//! By Rule 7 the pointer is read anew after every wait, by functions that are not inlined. What waits
+//! keeps a reference to its own thread's header over the switch: on this stack that is the current thread
+//! whenever it runs.
 
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
@@ -215,7 +217,8 @@ struct Begun {
     me: ThreadRef,
     /// The thread was known not to unwind. While it waits its neighbours may, but it does not begin to.
     calm: bool,
-    /// It is a fiber that may leave its stack at once.
+    /// It is a fiber, nothing has ended the wait yet, and a time that would has a timer. A request to end
+    /// that comes later wakes it.
     may_leave: bool,
     /// It is woken by this one.
     timer: Option<Timer>,
