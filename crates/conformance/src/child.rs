@@ -67,6 +67,12 @@ impl Child {
         self
     }
 
+    /// Its runtimes watch their workers, and say who keeps one from its other threads.
+    pub(crate) fn with_monitor(mut self) -> Child {
+        self.variables.push(("TREFOIL_MONITOR", "print"));
+        self
+    }
+
     /// It has so much address space, in MiB, and no more.
     pub(crate) fn with_address_space(mut self, mebibytes: usize) -> Child {
         self.limits

@@ -47,6 +47,7 @@ pub mod lazy_lock;
 pub mod local_threads;
 pub mod locals;
 pub mod memory;
+pub mod monitor;
 pub mod mpsc;
 pub mod mutex;
 pub mod no_suspend;

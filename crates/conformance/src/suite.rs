@@ -121,6 +121,9 @@ macro_rules! suite {
                 a_plain_thread_is_reported_as_before,
                 a_plain_thread_that_knows_us_is_reported_as_before,
             }
+            monitor {
+                who_keeps_a_worker_is_named_once,
+            }
             memory {
                 a_parked_thread_costs_little,
                 a_burst_leaves_no_memory_behind,
@@ -702,6 +705,7 @@ mod tests {
         ("stack", include_str!("stack.rs")),
         ("usage", include_str!("usage.rs")),
         ("overflow", include_str!("overflow.rs")),
+        ("monitor", include_str!("monitor.rs")),
         ("memory", include_str!("memory.rs")),
         ("park", include_str!("park.rs")),
         ("time", include_str!("time.rs")),

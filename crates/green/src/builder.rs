@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trefoil_fiber::DEFAULT_STACK;
 use trefoil_runtime::thread::check_stack_size;
-use trefoil_runtime::{self as contract, Companions, Metering};
+use trefoil_runtime::{self as contract, Companions, Metering, Monitoring};
 
 use crate::runtime::Runtime;
 
@@ -25,6 +25,7 @@ pub struct Builder {
     pub(crate) grace: Duration,
     pub(crate) companions: Companions,
     pub(crate) metering: Metering,
+    pub(crate) monitoring: Monitoring,
     pub(crate) isolated: bool,
 }
 
@@ -38,6 +39,7 @@ impl Builder {
             grace: Duration::from_secs(5),
             companions: Companions::default(),
             metering: Metering::default(),
+            monitoring: Monitoring::default(),
             isolated: false,
         }
     }
@@ -98,6 +100,13 @@ impl Builder {
     /// The same in full: several runtimes may count together.
     pub fn metering(self, metering: Metering) -> Builder {
         Builder { metering, ..self }
+    }
+
+    /// Whether workers are watched that do not come back to their scheduler, because a thread computes for
+    /// long or blocks its OS thread: [`Runtime::stalls`] tells of them. Without it, if the environment variable
+    /// `TREFOIL_MONITOR` is `1` or `on`. It takes an OS thread, which sleeps while all workers do.
+    pub fn monitoring(self, monitoring: Monitoring) -> Builder {
+        Builder { monitoring, ..self }
     }
 
     /// Makes the runtime. It has no threads yet.

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use trefoil_runtime::{
-    Model, NewThread, Runs, StackUsage, ThreadInfo, overflow, refuse_drop_inside, result_of_main,
+    Model, NewThread, Runs, StackUsage, Stall, ThreadInfo, overflow, refuse_drop_inside,
+    result_of_main,
 };
-use trefoil_worker::{Stacks, Worker};
+use trefoil_worker::{Monitor, Stacks, Worker};
 
 use crate::builder::Builder;
 use crate::green::Green;
@@ -17,6 +19,7 @@ use crate::schedule::{Deadlock, Schedule};
 pub struct Runtime {
     settings: Builder,
     stacks: Stacks,
+    monitor: Option<Arc<Monitor>>,
     runs: Runs,
 }
 
@@ -25,6 +28,7 @@ impl Runtime {
         overflow::check_environment()?;
         Ok(Runtime {
             stacks: Stacks::new(settings.stack_size, settings.metering.meter()?)?,
+            monitor: Monitor::of(settings.monitoring)?,
             settings,
             runs: Runs::new(),
         })
@@ -78,7 +82,7 @@ impl Runtime {
         self.runs.refuse_inside();
         let _watch = overflow::Watch::fibers();
         let settings = &self.settings;
-        let worker = Worker::new(&self.stacks)?;
+        let worker = Worker::new(&self.stacks, self.monitor.clone())?;
         let green = Green::new(worker, self.stacks.clone(), settings.companions.clone());
         let domain = self.runs.begin();
         let (main, handle) =
@@ -87,6 +91,7 @@ impl Runtime {
             .worker
             .get()
             .expect("this OS thread has just become the worker");
+        here.be_watched(here.owner());
         here.reserve_stack(&main)?;
         here.push_new(main);
         let schedule = Schedule {
@@ -138,6 +143,30 @@ impl Runtime {
     #[must_use]
     pub fn stack_usage(&self) -> Vec<StackUsage> {
         self.stacks.usage()
+    }
+
+    /// Threads that kept their worker from all others for too long, by the place that spawned them; the longest
+    /// first. Empty unless [workers are watched](Builder::monitoring). Takes a lock that nobody holds for long.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_runtime::{Monitoring, thread};
+    ///
+    /// let limit = Monitoring::After(Duration::from_millis(5));
+    /// let runtime = trefoil_green::Builder::new().monitoring(limit).build()?;
+    /// runtime.run(|| {
+    ///     // It does not park: no other thread of the worker runs meanwhile.
+    ///     thread::spawn(|| std::thread::sleep(Duration::from_millis(100))).join().unwrap()
+    /// });
+    /// assert_eq!(runtime.stalls()[0].count, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stalls(&self) -> Vec<Stall> {
+        self.monitor
+            .as_deref()
+            .map(Monitor::stalls)
+            .unwrap_or_default()
     }
 }
 

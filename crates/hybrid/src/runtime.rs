@@ -9,10 +9,10 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Model, NewThread, Runs, StackUsage, ThreadInfo, join_main, launch, overflow,
+    Model, NewThread, Runs, StackUsage, Stall, ThreadInfo, join_main, launch, overflow,
     refuse_drop_inside, result_of_main,
 };
-use trefoil_worker::{Stacks, Worker};
+use trefoil_worker::{Monitor, Stacks, Worker};
 
 use crate::builder::Builder;
 use crate::hybrid::{Hybrid, Own};
@@ -23,6 +23,7 @@ use crate::shared::Shared;
 pub struct Runtime {
     shared: Arc<Shared>,
     settings: Builder,
+    monitor: Option<Arc<Monitor>>,
     runs: Runs,
     /// Each worker says once that it has ended, or that it must go on with threads that do
     /// not end.
@@ -34,6 +35,7 @@ struct Seed {
     deque: Deque<NewThread>,
     seat: usize,
     shared: Arc<Shared>,
+    monitor: Option<Arc<Monitor>>,
     begun: Sender<io::Result<()>>,
     gone: Sender<()>,
 }
@@ -47,11 +49,13 @@ impl Runtime {
             Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings.companions.clone(),
         ));
+        let monitor = Monitor::of(settings.monitoring)?;
         let (begun, begins) = crossbeam_channel::unbounded();
         let (gone, goes) = crossbeam_channel::unbounded();
         // From here on, an early return drops the runtime, which ends the workers there are.
         let mut runtime = Runtime {
             shared: Arc::clone(&shared),
+            monitor: monitor.clone(),
             settings,
             runs: Runs::new(),
             gone: goes,
@@ -65,6 +69,7 @@ impl Runtime {
                     deque,
                     seat,
                     shared: Arc::clone(&shared),
+                    monitor: monitor.clone(),
                     begun: begun.clone(),
                     gone: gone.clone(),
                 };
@@ -175,6 +180,30 @@ impl Runtime {
     pub fn stack_usage(&self) -> Vec<StackUsage> {
         self.shared.stacks.usage()
     }
+
+    /// Threads that kept their worker from all others for too long, by the place that spawned them; the longest
+    /// first. Empty unless [workers are watched](Builder::monitoring). Takes a lock that nobody holds for long.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil_runtime::{Monitoring, thread};
+    ///
+    /// let limit = Monitoring::After(Duration::from_millis(5));
+    /// let runtime = trefoil_hybrid::Builder::new().monitoring(limit).build()?;
+    /// runtime.run(|| {
+    ///     // It does not park: no other thread of the worker runs meanwhile.
+    ///     thread::spawn(|| std::thread::sleep(Duration::from_millis(100))).join().unwrap()
+    /// });
+    /// assert_eq!(runtime.stalls()[0].count, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stalls(&self) -> Vec<Stall> {
+        self.monitor
+            .as_deref()
+            .map(Monitor::stalls)
+            .unwrap_or_default()
+    }
 }
 
 /// Says which worker there is no room for.
@@ -189,7 +218,7 @@ fn explain(seat: usize, workers: usize, refused: &io::Error) -> io::Error {
 /// The life of a worker's OS thread.
 fn work(seed: Seed) {
     let _watch = overflow::Watch::fibers();
-    let worker = match Worker::new(&seed.shared.stacks) {
+    let worker = match Worker::new(&seed.shared.stacks, seed.monitor) {
         Ok(worker) => worker,
         Err(refused) => {
             let _ = seed.begun.send(Err(refused));
@@ -203,6 +232,7 @@ fn work(seed: Seed) {
     };
     let hybrid = Hybrid::new(own, seed.seat, seed.shared);
     let own = hybrid.own.get().expect("the worker has just been made");
+    own.worker.be_watched(own.owner());
     let _ = seed.begun.send(Ok(()));
     drop(seed.begun);
     // Once: whoever waits counts workers, and one that is stranded may yet end.

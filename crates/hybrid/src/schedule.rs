@@ -172,12 +172,6 @@ impl<'a> Schedule<'a> {
     #[inline]
     fn round(&self) -> bool {
         let own = self.own;
-        let rounds = &self.seat.rounds;
-        // Only this worker writes it.
-        rounds.store(
-            rounds.load(Ordering::Relaxed).wrapping_add(1),
-            Ordering::Relaxed,
-        );
         own.worker.read_inbox(own.owner());
         if self.owes_a_look.get() {
             self.pay_before_running();
@@ -236,10 +230,9 @@ impl<'a> Schedule<'a> {
                 self.old_suspects.forget_one(worker);
                 return None;
             }
-            let rounds = seat.rounds.load(Ordering::Relaxed);
             let computes = self
                 .old_suspects
-                .stands_still(worker, rounds, LONG_STANDSTILL);
+                .stands_still(worker, seat.beat(), LONG_STANDSTILL);
             computes.then(|| seat.steal_one()).flatten()
         })
     }
@@ -337,9 +330,8 @@ impl<'a> Schedule<'a> {
             let seat = &seats[victim];
             let take = seat.waiting() > 1
                 || (seat.offered() != 0 && {
-                    let rounds = seat.rounds.load(Ordering::Relaxed);
                     let patience = self.patience(seat);
-                    self.suspects.stands_still(victim, rounds, patience)
+                    self.suspects.stands_still(victim, seat.beat(), patience)
                 });
             if take && let Some(thread) = seat.steal(&self.own.deque) {
                 return Some(thread);

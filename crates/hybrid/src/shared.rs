@@ -1,11 +1,10 @@
 //! What the workers of one runtime share: everybody's seat, the injector, who is idle.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_deque::{Steal, Stealer};
-use crossbeam_utils::CachePadded;
 use trefoil_runtime::{Companions, Idlers, NewThread, Owner};
 use trefoil_worker::{Remote, Stacks};
 
@@ -28,9 +27,6 @@ const ALARM: Duration = Duration::from_micros(50);
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) stealer: Stealer<NewThread>,
-    /// Counts the worker's rounds. One that stands still while its deque is not empty tells
-    /// that the worker computes.
-    pub(crate) rounds: CachePadded<AtomicU32>,
     /// Threads that other workers have placed here.
     pub(crate) placed: Injector,
     /// The worker has nothing to run.
@@ -66,7 +62,6 @@ impl Shared {
         let seats: Box<[Seat]> = stealers
             .map(|stealer| Seat {
                 stealer,
-                rounds: CachePadded::new(AtomicU32::new(0)),
                 placed: Injector::new(Arc::clone(&idlers)),
                 resting: Resting::new(),
                 started: AtomicUsize::new(0),
@@ -187,6 +182,12 @@ impl Seat {
     pub(crate) fn remote(&self) -> (usize, &Remote) {
         let (owner, remote) = self.settled.get().expect("every worker has sat down");
         (*owner, remote)
+    }
+
+    /// Changes with the worker's rounds. If it stands still while the deque is not empty, the worker
+    /// computes.
+    pub(crate) fn beat(&self) -> u32 {
+        self.settled.get().map_or(0, |(_, remote)| remote.beat())
     }
 
     /// How many threads have started here, or will.

@@ -58,6 +58,8 @@ mod launch;
 #[cfg(not(trefoil_loom))]
 pub mod limit;
 mod model;
+#[cfg(not(trefoil_loom))]
+mod monitoring;
 mod no_suspend;
 #[cfg(not(trefoil_loom))]
 mod no_unwind;
@@ -138,11 +140,12 @@ mod real {
     pub use crate::current::{in_runtime, model, park_fiber, runtime, spend, yield_fiber};
     pub use crate::domain::Domain;
     pub use crate::launch::launch;
+    pub use crate::monitoring::{Monitoring, Stall};
     pub use crate::offload::offload;
     pub use crate::owner::{Held, Owned, Owner};
     pub use crate::pool::{Limits, Pool};
     pub use crate::ready::{Next, ReadyQueue};
-    pub use crate::registry::{ThreadInfo, threads};
+    pub use crate::registry::{ThreadInfo, running_on, threads};
     pub use crate::run::{Runs, join_main, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::Source;
     #[cfg(feature = "fibers")]

@@ -222,6 +222,22 @@ pub fn threads() -> Vec<ThreadInfo> {
     describe(&collect(|_| true))
 }
 
+/// The thread that runs on the OS thread which is the owner of fibers with this number. `None`: none does,
+/// at the moment. Takes a lock that nobody holds for long, and looks at all threads.
+///
+/// ```
+/// // No owner has this number.
+/// assert!(trefoil_runtime::running_on(0).is_none());
+/// ```
+#[must_use]
+pub fn running_on(owner: usize) -> Option<ThreadInfo> {
+    let runs = |thread: &Thread| {
+        let header = thread.header();
+        owner != 0 && header.owner() == owner && header.state.get() == RunState::Running
+    };
+    collect(runs).first().map(ThreadInfo::of)
+}
+
 pub(crate) fn describe(threads: &[Thread]) -> Vec<ThreadInfo> {
     let mut all: Vec<ThreadInfo> = threads.iter().map(ThreadInfo::of).collect();
     all.sort_by_key(|thread| thread.id);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use trefoil_runtime::thread::check_stack_size;
-use trefoil_runtime::{Metering, Model};
+use trefoil_runtime::{Metering, Model, Monitoring};
 
 use crate::compiled::Compiled;
 use crate::error::{Error, MOST_WORKERS};
@@ -37,6 +37,7 @@ pub struct Builder {
     )]
     pub(crate) grace: Option<Duration>,
     pub(crate) metering: Metering,
+    pub(crate) monitoring: Monitoring,
 }
 
 impl Builder {
@@ -175,6 +176,26 @@ impl Builder {
         }
     }
 
+    /// Whether workers of green and hybrid threads are watched that do not come back to their scheduler, because a
+    /// thread computes for long or blocks its OS thread, and after how long: [`Runtime::stalls`] tells of them.
+    /// Without it, the environment variable `TREFOIL_MONITOR` decides when the runtime is made: `1` or `on`
+    /// watches, with a limit of 10 ms, and `print` also names each place once on standard error.
+    ///
+    /// It takes an OS thread, which sleeps while all workers do. On the kernel model there is nothing to watch.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil::{Builder, Monitoring};
+    ///
+    /// let monitoring = Monitoring::After(Duration::from_millis(20));
+    /// let runtime = Builder::new().monitoring(monitoring).build()?;
+    /// runtime.run(|| ());
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    pub fn monitoring(self, monitoring: Monitoring) -> Builder {
+        Builder { monitoring, ..self }
+    }
+
     /// Makes the runtime. The model is the one that was [asked for](Builder::model), else the one
     /// that the environment variable `TREFOIL_MODEL` names (set to nothing counts as not set),
     /// else the first of hybrid, green and kernel whose feature is enabled. The hybrid model
@@ -202,6 +223,8 @@ impl Builder {
         self.check()?;
         let model = selection::select(self.model)?;
         let prints = self.metering.is_to_print()?;
+        // No model accepts what cannot be understood, also one that has no workers.
+        self.monitoring.limit()?;
         Ok(Runtime::of(Compiled::new(model, &self)?, prints))
     }
 

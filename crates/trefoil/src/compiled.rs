@@ -6,7 +6,7 @@
     allow(unused_imports, unused_variables, dead_code)
 )]
 
-use trefoil_runtime::{Metering, Model, StackUsage, ThreadInfo};
+use trefoil_runtime::{Metering, Model, StackUsage, Stall, ThreadInfo};
 
 use crate::builder::Builder;
 use crate::error::Error;
@@ -111,6 +111,18 @@ impl Compiled {
             Compiled::Hybrid(ref runtime) => runtime.stack_usage(),
         }
     }
+
+    pub(crate) fn stalls(&self) -> Vec<Stall> {
+        match *self {
+            // Its threads have no worker.
+            #[cfg(feature = "kernel")]
+            Compiled::Kernel(_) => Vec::new(),
+            #[cfg(feature = "green")]
+            Compiled::Green(ref runtime) => runtime.stalls(),
+            #[cfg(feature = "hybrid")]
+            Compiled::Hybrid(ref runtime) => runtime.stalls(),
+        }
+    }
 }
 
 #[cfg(feature = "kernel")]
@@ -127,7 +139,8 @@ fn kernel(settings: &Builder, metering: &Metering) -> Result<trefoil_kernel::Run
 
 #[cfg(feature = "green")]
 fn green(settings: &Builder, metering: &Metering) -> Result<trefoil_green::Runtime, Error> {
-    let mut builder = trefoil_green::Builder::new().metering(metering.clone());
+    let builder = trefoil_green::Builder::new().metering(metering.clone());
+    let mut builder = builder.monitoring(settings.monitoring);
     if let Some(size) = settings.stack_size {
         builder = builder.stack_size(size);
     }
@@ -145,7 +158,8 @@ fn green(settings: &Builder, metering: &Metering) -> Result<trefoil_green::Runti
 
 #[cfg(feature = "hybrid")]
 fn hybrid(settings: &Builder, metering: &Metering) -> Result<trefoil_hybrid::Runtime, Error> {
-    let mut builder = trefoil_hybrid::Builder::new().metering(metering.clone());
+    let builder = trefoil_hybrid::Builder::new().metering(metering.clone());
+    let mut builder = builder.monitoring(settings.monitoring);
     if let Some(workers) = settings.workers {
         builder = builder.workers(workers);
     }

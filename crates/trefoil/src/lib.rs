@@ -156,8 +156,8 @@ pub use runtime::{Runtime, run};
 pub use trefoil_macros::{main, test};
 pub use trefoil_runtime::cancel::Cancelled;
 pub use trefoil_runtime::{
-    Model, Reason, RunState, StackUsage, ThreadInfo, UnknownModel, Waiting, in_runtime,
-    stack_usage, thread_local, threads,
+    Model, Monitoring, Reason, RunState, StackUsage, Stall, ThreadInfo, UnknownModel, Waiting,
+    in_runtime, stack_usage, thread_local, threads,
 };
 
 /// Channels between threads, as in `crossbeam-channel`.

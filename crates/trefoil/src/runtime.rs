@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use trefoil_runtime::{Model, StackUsage, ThreadInfo, refuse_inside};
+use trefoil_runtime::{Model, StackUsage, Stall, ThreadInfo, refuse_inside};
 
 use crate::builder::Builder;
 use crate::compiled::Compiled;
@@ -210,6 +210,31 @@ impl Runtime {
     #[must_use]
     pub fn stack_usage(&self) -> Vec<StackUsage> {
         self.compiled.stack_usage()
+    }
+
+    /// Threads that kept their worker from all others for too long, by the place that spawned them; the longest
+    /// first. Empty unless [workers are watched](Builder::monitoring), and on the kernel model, on which no thread
+    /// keeps another one from running. Does not wait, but for a lock that nobody holds for long.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trefoil::{Builder, Model, Monitoring, thread};
+    ///
+    /// let limit = Monitoring::After(Duration::from_millis(5));
+    /// let runtime = Builder::new().monitoring(limit).build()?;
+    /// runtime.run(|| {
+    ///     // It does not park: no other thread of the worker runs meanwhile.
+    ///     thread::spawn(|| std::thread::sleep(Duration::from_millis(100))).join().unwrap()
+    /// });
+    /// for stall in runtime.stalls() {
+    ///     println!("{stall}");
+    /// }
+    /// assert_eq!(runtime.stalls().len(), usize::from(runtime.model() != Model::Kernel));
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stalls(&self) -> Vec<Stall> {
+        self.compiled.stalls()
     }
 
     pub(crate) fn of(compiled: Compiled, prints: bool) -> Runtime {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use trefoil::channel::{bounded, unbounded};
 use trefoil::net::TcpListener;
 use trefoil::sync::Mutex;
-use trefoil::{Model, thread};
-use trefoil_green::Runtime;
+use trefoil::{Model, Monitoring, thread};
+use trefoil_green::{Builder, Runtime};
 
 const VARIABLE: &str = "TREFOIL_TEST_CASE";
 /// A case that still runs after so long hangs.
@@ -27,6 +27,7 @@ type Case = (&'static str, fn());
 const CASES: &[Case] = &[
     ("nobody else is there", nobody_else_is_there),
     ("waits have been refused", waits_have_been_refused),
+    ("a monitor watches", a_monitor_watches),
     ("a kernel thread has ended", a_kernel_thread_has_ended),
     (
         "many kernel threads have ended",
@@ -78,9 +79,13 @@ fn run_apart((name, _): &Case) {
 
 /// A green runtime with a kernel runtime beside it, whose kernel threads never go.
 fn green() -> Runtime {
+    builder().build().unwrap()
+}
+
+fn builder() -> Builder {
     let kernel = trefoil_kernel::Builder::new().keep_idle(HOUR).build();
-    let green = trefoil_green::Builder::new().companion(kernel.unwrap().companion());
-    green.grace(Duration::from_millis(100)).build().unwrap()
+    let green = Builder::new().companion(kernel.unwrap().companion());
+    green.grace(Duration::from_millis(100))
 }
 
 fn on_a_kernel_thread<T: Send + 'static>(
@@ -111,8 +116,14 @@ fn deadlock() {
 /// After `before`, the deadlock is reported, with names and places.
 #[track_caller]
 fn reported_after(before: impl FnOnce() + Send + 'static) {
+    reported_by(green(), before);
+}
+
+/// The same on this runtime.
+#[track_caller]
+fn reported_by(runtime: Runtime, before: impl FnOnce() + Send + 'static) {
     let ran = AssertUnwindSafe(|| {
-        green().run(move || {
+        runtime.run(move || {
             before();
             deadlock();
         });
@@ -140,6 +151,12 @@ fn reported_after(before: impl FnOnce() + Send + 'static) {
 
 fn nobody_else_is_there() {
     reported_after(|| ());
+}
+
+/// Its OS thread looks at the workers, and wakes none of their threads.
+fn a_monitor_watches() {
+    let monitoring = Monitoring::After(Duration::from_millis(1));
+    reported_by(builder().monitoring(monitoring).build().unwrap(), || ());
 }
 
 /// By `no_suspend`: none of them counts as one that something may end.

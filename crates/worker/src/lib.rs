@@ -21,12 +21,15 @@
 //! read-modify-write.
 #![forbid(unsafe_code)]
 
+mod beat;
+mod monitor;
 mod poller;
 mod remote;
 mod stacks;
 mod timers;
 mod worker;
 
+pub use monitor::Monitor;
 pub use remote::Remote;
 pub use stacks::Stacks;
 pub use worker::{Rested, Worker};

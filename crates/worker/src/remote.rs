@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use trefoil_runtime::{Inbox, Mail, Posted, Thread};
 
+use crate::beat::Beat;
 use crate::poller::Registrar;
 
 /// The part of a worker that everybody may touch.
@@ -13,6 +14,7 @@ use crate::poller::Registrar;
 pub struct Remote {
     pub(crate) inbox: Inbox<Mail>,
     pub(crate) bell: Arc<Registrar>,
+    pub(crate) beat: Beat,
 }
 
 impl Remote {
@@ -49,6 +51,14 @@ impl Remote {
     /// Takes the alarm back.
     pub fn clear_alarm(&self) {
         self.bell.0.clear_alarm();
+    }
+
+    /// A number that changes with every round of the worker. Where it stands still, the worker sleeps, or is in
+    /// a thread that does not let others run.
+    #[must_use]
+    #[inline]
+    pub fn beat(&self) -> u32 {
+        self.beat.get()
     }
 
     /// How many events of descriptors the worker's poller has reported. A counter: it tells

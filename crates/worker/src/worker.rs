@@ -14,6 +14,8 @@ use trefoil_runtime::{
     Source, Thread, Timer, Wait, clock, offload, park_fiber, thread,
 };
 
+use crate::beat::Beat;
+use crate::monitor::Monitor;
 use crate::poller::Poller;
 use crate::remote::Remote;
 use crate::stacks::Stacks;
@@ -41,6 +43,7 @@ pub struct Worker {
     /// When to look whether stacks are to be given back. `None`: nothing is to be.
     tidy_at: Cell<Option<Instant>>,
     remote: Arc<Remote>,
+    monitor: Option<Arc<Monitor>>,
     /// Threads that have started and not finished.
     started: Cell<usize>,
     /// Threads that wait for a call on another OS thread.
@@ -48,16 +51,18 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker whose threads have stacks from `stacks`.
+    /// A worker whose threads have stacks from `stacks`. `monitor`, if there is one, is to
+    /// [watch](Worker::be_watched) it.
     ///
     /// # Errors
     ///
     /// The poller's: `EMFILE` at the limit of descriptors.
-    pub fn new(stacks: &Stacks) -> io::Result<Worker> {
+    pub fn new(stacks: &Stacks, monitor: Option<Arc<Monitor>>) -> io::Result<Worker> {
         let poller = Poller::new().map_err(explain)?;
         let remote = Remote {
             inbox: Inbox::new(),
             bell: Arc::clone(&poller.registrar),
+            beat: Beat::default(),
         };
         Ok(Worker {
             ready: ReadyQueue::new(),
@@ -70,9 +75,17 @@ impl Worker {
             stacks: stacks.clone(),
             tidy_at: Cell::new(None),
             remote: Arc::new(remote),
+            monitor,
             started: Cell::new(0),
             calls: Cell::new(0),
         })
+    }
+
+    /// The monitor watches from now on whether the worker comes back to its loop.
+    pub fn be_watched(&self, owner: &Owner) {
+        if let Some(monitor) = &self.monitor {
+            monitor.watch(&self.remote, owner.key());
+        }
     }
 
     /// What others may have of this worker.
@@ -119,6 +132,7 @@ impl Worker {
     /// a thread that starts. `false`: the queue is empty.
     #[inline]
     pub fn run_next(&self, owner: &Owner, home: impl FnOnce() -> Arc<dyn Runtime>) -> bool {
+        self.remote.beat.round();
         match self.ready.pop() {
             Some(Next::Ready(thread)) => {
                 thread.set_running(owner);
@@ -252,13 +266,22 @@ impl Worker {
                 self.timers.until_next(),
             )
         };
+        self.remote.beat.falls_asleep();
         self.poller.poll(timeout);
+        self.wake_up();
         // Awake again: whoever posts from here on need not ring.
         self.read_inbox(owner);
         let now = clock::tick();
         self.expire(owner, now);
         self.tidy(now);
         Rested::Slept
+    }
+
+    fn wake_up(&self) {
+        self.remote.beat.wakes_up();
+        if let Some(monitor) = &self.monitor {
+            monitor.worker_wakes();
+        }
     }
 
     /// Whether something other than another OS thread can make a thread ready: a timer, a

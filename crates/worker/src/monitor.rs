@@ -1,0 +1,343 @@
+//! Finds workers that do not come back to their loop: a thread on such a worker computes for long, or is in a
+//! call that blocks its OS thread, and all others of the worker wait.
+//!
+//! One OS thread for each runtime that asks for it. While a worker is awake it looks at all beats twice in the
+//! time that is allowed; while all sleep it sleeps too.
+//!
+//! | `armed` | the monitor                              | leaves by                                    |
+//! |---------|------------------------------------------|----------------------------------------------|
+//! | true    | will look: its alarm is set, or it looks | the monitor, when it has seen all asleep     |
+//! | false   | sleeps without an end                    | the first worker that wakes up: it sets the alarm |
+//!
+//! *A worker that wakes up* (1) says so in its beat; (2) fence; (3) looks at `armed`. *The monitor* (1) lowers
+//! `armed`; (2) fence; (3) looks at the beats once more. Of the two at least one sees the other, so no worker is
+//! awake while nobody looks.
+//!
+//! To set the alarm is one short system call, of the first worker that wakes after all have slept; so it happens
+//! every few milliseconds at most.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, Write as _};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use trefoil_reactor::{Handle, Reactor};
+use trefoil_runtime::{Idlers, Model, Monitoring, Stall, running_on};
+
+use crate::beat::Beat;
+use crate::remote::Remote;
+
+/// Watches the workers of one runtime, until it is dropped.
+pub struct Monitor {
+    watch: Arc<Watch>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Watch {
+    limit: Duration,
+    prints: bool,
+    armed: AtomicBool,
+    closing: AtomicBool,
+    bell: Handle<()>,
+    workers: Mutex<Vec<Watched>>,
+    stalls: Mutex<HashMap<Option<&'static Location<'static>>, Stall>>,
+}
+
+struct Watched {
+    remote: Weak<Remote>,
+    owner: usize,
+    /// The beat, and since when it is that.
+    beat: u32,
+    since: Instant,
+    /// It has been counted that the beat stands still, for threads of this place.
+    counted: Option<Option<&'static Location<'static>>>,
+}
+
+impl Monitor {
+    /// Starts one that counts a worker which has not come back to its loop for `limit`, and says so on standard
+    /// error, once for each place, if it `prints`.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` at the limit of descriptors, of which it needs four; `EAGAIN` if there is no further OS thread.
+    pub fn start(limit: Duration, prints: bool) -> io::Result<Arc<Monitor>> {
+        let reactor = Reactor::new()?;
+        let watch = Arc::new(Watch {
+            limit: limit.max(Duration::from_micros(100)),
+            prints,
+            armed: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            bell: reactor.handle(),
+            workers: Mutex::default(),
+            stalls: Mutex::default(),
+        });
+        // The descriptor is made when an alarm is set for the first time: a refusal is told here.
+        watch.bell.set_alarm(watch.limit)?;
+        watch.armed.store(true, Ordering::Relaxed);
+        let its = Arc::clone(&watch);
+        // It wakes none of our threads by itself: where only it is left, there is a deadlock.
+        let idlers = Idlers::listed();
+        idlers.add();
+        let thread = thread::Builder::new()
+            .name("trefoil-monitor".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                its.run(reactor);
+                idlers.owe();
+            })?;
+        Ok(Arc::new(Monitor {
+            watch,
+            thread: Some(thread),
+        }))
+    }
+
+    /// The one of a runtime that is built. `None`: nobody asks for one.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Monitor::start); `InvalidInput`: the environment variable holds what it cannot.
+    pub fn of(monitoring: Monitoring) -> io::Result<Option<Arc<Monitor>>> {
+        let prints = monitoring.is_to_print()?;
+        let limit = monitoring.limit()?;
+        limit.map(|limit| Monitor::start(limit, prints)).transpose()
+    }
+
+    /// Watches this worker, as long as it exists. Its number is the one as an owner of fibers.
+    pub fn watch(&self, remote: &Arc<Remote>, owner: usize) {
+        lock(&self.watch.workers).push(Watched {
+            remote: Arc::downgrade(remote),
+            owner,
+            beat: remote.beat.get(),
+            since: Instant::now(),
+            counted: None,
+        });
+        self.worker_wakes();
+    }
+
+    /// A worker has said in its beat that it is awake.
+    #[inline]
+    pub(crate) fn worker_wakes(&self) {
+        // Pairs with the fence of `Watch::rest`.
+        fence(Ordering::SeqCst);
+        if !self.watch.armed.load(Ordering::Relaxed) {
+            self.watch.arm();
+        }
+    }
+
+    /// What has been seen, the longest first.
+    #[must_use]
+    pub fn stalls(&self) -> Vec<Stall> {
+        let mut stalls: Vec<Stall> = lock(&self.watch.stalls).values().cloned().collect();
+        stalls.sort_by_key(|stall| std::cmp::Reverse(stall.longest));
+        stalls
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        // Release: pairs with `run`.
+        self.watch.closing.store(true, Ordering::Release);
+        self.watch.bell.wake();
+        if let Some(thread) = self.thread.take() {
+            // It calls nobody's code, so it does not panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("limit", &self.watch.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    fn arm(&self) {
+        if !self.armed.swap(true, Ordering::Relaxed) {
+            // The descriptor is there since `start`, so that it cannot be refused.
+            let _ = self.bell.set_alarm(self.limit / 2);
+        }
+    }
+
+    /// The life of the monitor's OS thread.
+    fn run(&self, mut reactor: Reactor<()>) {
+        let mut events = Vec::new();
+        // Acquire: pairs with `Drop`.
+        while !self.closing.load(Ordering::Acquire) {
+            // It fails only for want of kernel memory; then it looks too early.
+            let _ = reactor.poll(None, &mut events);
+            events.clear();
+            if self.look(Instant::now()) {
+                let _ = self.bell.set_alarm(self.limit / 2);
+            } else {
+                self.rest();
+            }
+        }
+    }
+
+    /// All workers sleep, as far as was seen.
+    fn rest(&self) {
+        self.armed.store(false, Ordering::Relaxed);
+        // Pairs with the fence of `worker_wakes`.
+        fence(Ordering::SeqCst);
+        let workers = lock(&self.workers);
+        let mut remotes = workers.iter().filter_map(|it| it.remote.upgrade());
+        if remotes.any(|remote| !Beat::is_asleep(remote.beat.get())) {
+            self.arm();
+        }
+    }
+
+    /// Looks at all beats. `true`: a worker is awake.
+    fn look(&self, now: Instant) -> bool {
+        let mut workers = lock(&self.workers);
+        let mut awake = false;
+        workers.retain_mut(|worker| {
+            let Some(remote) = worker.remote.upgrade() else {
+                return false;
+            };
+            let beat = remote.beat.get();
+            if beat != worker.beat {
+                (worker.beat, worker.since, worker.counted) = (beat, now, None);
+            }
+            if !Beat::is_asleep(beat) {
+                awake = true;
+                let still = now.saturating_duration_since(worker.since);
+                if still >= self.limit {
+                    self.stands_still(worker, still);
+                }
+            }
+            true
+        });
+        awake
+    }
+
+    fn stands_still(&self, worker: &mut Watched, still: Duration) {
+        let mut stalls = lock(&self.stalls);
+        if let Some(stall) = worker.counted.and_then(|place| stalls.get_mut(&place)) {
+            stall.longest = stall.longest.max(still);
+            return;
+        }
+        let thread = running_on(worker.owner);
+        let place = thread.as_ref().and_then(|thread| thread.spawned_at);
+        worker.counted = Some(place);
+        let stall = stalls.entry(place).or_insert(Stall {
+            spawned_at: place,
+            name: None,
+            count: 0,
+            longest: still,
+        });
+        stall.count += 1;
+        stall.longest = stall.longest.max(still);
+        let model = thread.as_ref().map(|thread| thread.model);
+        stall.name = thread.and_then(|thread| thread.name);
+        if self.prints && stall.count == 1 {
+            print(stall, model);
+        }
+    }
+}
+
+/// Says what happens, and what to do. Where standard error is gone nobody is told.
+fn print(stall: &Stall, model: Option<Model>) {
+    let model = model.map_or("", Model::name);
+    let _ = writeln!(
+        io::stderr(),
+        "trefoil: {model} {stall}, and longer. Call `thread::checkpoint` in a long computation, \
+         wrap what blocks into `thread::blocking`, or give the thread a kernel thread of its own by \
+         `Builder::model`. This place is not named again."
+    );
+}
+
+/// What is guarded is whole at all times.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Stacks, Worker};
+
+    const LIMIT: Duration = Duration::from_millis(10);
+
+    /// One that nobody runs: the test says what time it is.
+    fn watch() -> Watch {
+        Watch {
+            limit: LIMIT,
+            prints: false,
+            armed: AtomicBool::new(true),
+            closing: AtomicBool::new(false),
+            bell: Reactor::new().unwrap().handle(),
+            workers: Mutex::default(),
+            stalls: Mutex::default(),
+        }
+    }
+
+    fn worker(watch: &Watch, since: Instant) -> Worker {
+        let worker = Worker::new(&Stacks::new(256 * 1024, None).unwrap(), None).unwrap();
+        lock(&watch.workers).push(Watched {
+            remote: Arc::downgrade(&worker.remote()),
+            owner: usize::MAX,
+            beat: worker.remote().beat(),
+            since,
+            counted: None,
+        });
+        worker
+    }
+
+    fn counted(watch: &Watch) -> Vec<(u64, Duration)> {
+        let stalls = lock(&watch.stalls);
+        stalls.values().map(|it| (it.count, it.longest)).collect()
+    }
+
+    #[test]
+    fn a_beat_that_stands_still_is_counted_once() {
+        let (watch, begin) = (watch(), Instant::now());
+        let worker = worker(&watch, begin);
+        assert!(watch.look(begin + LIMIT / 2));
+        assert_eq!(counted(&watch), []);
+        for times in [1, 2, 3] {
+            assert!(watch.look(begin + LIMIT * times));
+            assert_eq!(counted(&watch), [(1, LIMIT * times)]);
+        }
+        worker.remote().beat.round();
+        assert!(watch.look(begin + LIMIT * 4));
+        assert!(watch.look(begin + LIMIT * 5));
+        assert_eq!(counted(&watch), [(2, LIMIT * 3)]);
+    }
+
+    #[test]
+    fn who_comes_back_or_sleeps_is_not_counted() {
+        let (watch, begin) = (watch(), Instant::now());
+        let worker = worker(&watch, begin);
+        for looks in 1..10 {
+            worker.remote().beat.round();
+            assert!(watch.look(begin + LIMIT * looks));
+        }
+        worker.remote().beat.falls_asleep();
+        for looks in 10..20 {
+            assert!(!watch.look(begin + LIMIT * looks), "nobody is awake");
+        }
+        assert_eq!(counted(&watch), []);
+    }
+
+    #[test]
+    fn nobody_is_awake_without_somebody_who_looks() {
+        let (watch, begin) = (watch(), Instant::now());
+        let worker = worker(&watch, begin);
+        watch.rest();
+        assert!(watch.armed.load(Ordering::Relaxed), "it is awake");
+        worker.remote().beat.falls_asleep();
+        watch.rest();
+        assert!(!watch.armed.load(Ordering::Relaxed));
+        drop(worker);
+        assert!(!watch.look(begin + LIMIT));
+        assert!(lock(&watch.workers).is_empty(), "it has gone");
+    }
+}
