@@ -41,6 +41,7 @@ ALLOWED = {
         "trefoil-macros",
     },
     "trefoil-bench": {"trefoil"},
+    "trefoil-examples": {"trefoil"},
 }
 
 # Tests may also use these: each runtime takes the conformance suite, and the objects it needs.

@@ -1,0 +1,90 @@
+//! An HTTP/1.1 server: one thread for each connection, plain blocking code.
+//!
+//! ```sh
+//! TREFOIL_MODEL=green cargo run --release -p trefoil-examples --bin http_server -- --files docs
+//! curl http://127.0.0.1:8080/
+//! curl --data-binary @Cargo.toml http://127.0.0.1:8080/echo
+//! curl http://127.0.0.1:8080/files/architecture.md
+//! ```
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use trefoil::net::TcpListener;
+use trefoil::thread;
+use trefoil_examples::http::{Files, Limits, Method, Request, Response, Status, serve};
+
+/// Answers `/` with a greeting, `POST /echo` with what was sent, and `/files/…` with a file.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Where to listen; port 0 takes a free one, which is written to standard output
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Whose files are served
+    #[arg(long)]
+    files: Option<PathBuf>,
+    /// How long a connection may be without a request, in milliseconds
+    #[arg(long, default_value_t = 60_000)]
+    idle: u64,
+    /// How long a request may take to come, in milliseconds
+    #[arg(long, default_value_t = 10_000)]
+    request: u64,
+}
+
+/// A file is read as a whole.
+const LARGEST_FILE: u64 = 16 << 20;
+
+#[trefoil::main]
+fn main() -> io::Result<()> {
+    let options = Options::parse();
+    let limits = Limits {
+        idle: Duration::from_millis(options.idle),
+        request: Duration::from_millis(options.request),
+        ..Limits::default()
+    };
+    let files = options.files.as_deref();
+    let files = files
+        .map(|root| Files::below(root, LARGEST_FILE))
+        .transpose()?;
+    let files = Arc::new(files);
+    let listener = TcpListener::bind(&options.listen)?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                let files = Arc::clone(&files);
+                thread::spawn(move || {
+                    // Who has gone needs no answer.
+                    let _ = serve(stream, &limits, |request| {
+                        answer(request, files.as_ref().as_ref())
+                    });
+                });
+            }
+            Err(refused) => {
+                // No descriptors, mostly: they come back when connections end.
+                eprintln!("accept: {refused}");
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}
+
+fn answer(request: &Request, files: Option<&Files>) -> Response {
+    let path = request.target.split(['?', '#']).next().unwrap_or_default();
+    match (request.method, path) {
+        (Method::Get | Method::Head, "/") => Response::text("Hello, World!"),
+        (Method::Post, "/echo") => Response::text(request.body.clone()),
+        (Method::Get | Method::Head, "/echo") | (Method::Post, "/") => {
+            Response::failure(Status::MethodNotAllowed)
+        }
+        (Method::Get | Method::Head, path) => match (path.strip_prefix("/files/"), files) {
+            (Some(file), Some(files)) => files.response(file),
+            _ => Response::failure(Status::NotFound),
+        },
+        (Method::Post, _) => Response::failure(Status::NotFound),
+    }
+}

@@ -1,0 +1,25 @@
+//! An HTTP/1.1 server.
+//!
+//! | file         | what it decides                                                     |
+//! |--------------|---------------------------------------------------------------------|
+//! | `connection` | the life of one connection: which bytes are whose, and how long one waits for them |
+//! | `request`    | what a head says                                                    |
+//! | `body`       | where a message ends                                                |
+//! | `response`   | what is sent back                                                   |
+//! | `files`      | which file a path means                                             |
+//! | `limits`     | how much a client may ask for                                       |
+//!
+//! `httparse` reads heads and the sizes of chunks. No TLS, no compression, no HTTP/2.
+
+mod body;
+mod connection;
+mod files;
+mod limits;
+mod request;
+mod response;
+
+pub use connection::serve;
+pub use files::Files;
+pub use limits::Limits;
+pub use request::{Method, Request};
+pub use response::{Response, Status};
