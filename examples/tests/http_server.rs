@@ -1,42 +1,25 @@
 //! The HTTP server as its clients see it, on every model.
 #![forbid(unsafe_code)]
 
-use std::env;
+mod support;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-const MODELS: [&str; 3] = ["kernel", "green", "hybrid"];
+use trefoil::Model;
+
+use support::Server;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_http_server");
 /// Who waits longer waits for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server in a process of its own, which ends with it.
-struct Server {
-    process: Child,
-    address: SocketAddr,
-}
-
 impl Server {
-    fn start(model: &str, options: &[&str]) -> Server {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_http_server"))
-            .args(["--listen", "127.0.0.1:0"])
-            .args(options)
-            .env("TREFOIL_MODEL", model)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").unwrap();
-        let address = address.parse().unwrap();
-        Server { process, address }
-    }
-
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -53,13 +36,6 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
 fn rest(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
     stream.read_to_end(&mut said).unwrap();
@@ -67,9 +43,9 @@ fn rest(stream: &mut TcpStream) -> String {
 }
 
 fn on_every_model(options: &[&str], test: impl Fn(&Server)) {
-    for model in MODELS {
+    for model in Model::ALL {
         println!("on {model}");
-        test(&Server::start(model, options));
+        test(&Server::start(PROGRAM, model, options));
     }
 }
 
