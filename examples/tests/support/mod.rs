@@ -7,14 +7,14 @@ use std::process::{Child, Command, Stdio};
 use trefoil::Model;
 
 /// It ends when this is dropped.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Server {
     /// Starts this program on this model, on a free port of the loopback.
-    pub fn start(program: &str, model: Model, options: &[&str]) -> Server {
+    pub(crate) fn start(program: &str, model: Model, options: &[&str]) -> Server {
         let mut process = Command::new(program)
             .args(["--listen", "127.0.0.1:0"])
             .args(options)
