@@ -102,6 +102,8 @@ fn requests_are_answered_in_their_order() {
 fn a_connection_serves_one_request_after_the_other() {
     on_every_model(&[], |server| {
         let mut stream = server.connect();
+        // Each piece is sent at once, and not when the one before has been acknowledged.
+        stream.set_nodelay(true).unwrap();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         for number in 0..100 {
             let body = format!("number {number}");
