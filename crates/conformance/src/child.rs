@@ -80,6 +80,12 @@ impl Child {
         self
     }
 
+    /// It may have so many descriptors.
+    pub(crate) fn with_descriptors(mut self, most: usize) -> Child {
+        self.limits.push_str(&format!(" && ulimit -n {most}"));
+        self
+    }
+
     /// Runs `body` in it, and tells how it ended. Once in a test.
     pub(crate) fn end_of(self, body: impl FnOnce()) -> Ended {
         if env::var_os(INSIDE).is_some() {

@@ -58,6 +58,7 @@ pub mod panics;
 pub mod park;
 pub mod placement;
 pub mod plain;
+pub mod process;
 pub mod registry;
 pub mod runs;
 pub mod rwlock;

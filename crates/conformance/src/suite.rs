@@ -416,6 +416,25 @@ macro_rules! suite {
                 one_read_takes_one_message,
                 an_unread_error_queue_wakes_nobody_again_and_again,
             }
+            process {
+                the_end_is_told,
+                a_command_is_carried_out,
+                a_child_is_talked_to,
+                much_goes_through_a_child,
+                both_pipes_are_read_at_once,
+                who_waits_lets_others_run,
+                a_child_that_never_ends_is_given_up,
+                a_timeout_races_the_end,
+                collected_output_is_kept,
+                a_child_that_has_ended_takes_nothing,
+                what_cannot_be_started_is_an_error,
+                without_descriptors_a_child_is_still_waited_for,
+                thousands_of_children_leave_nothing,
+                many_threads_wait_for_their_children,
+                several_threads_wait_for_one_child,
+                a_dropped_child_runs_on_or_is_killed,
+                a_cancelled_call_leaves_no_zombie,
+            }
             blocking {
                 a_call_borrows_and_returns,
                 many_calls_block_at_once,
@@ -729,6 +748,7 @@ mod tests {
         ("mpsc", include_str!("mpsc.rs")),
         ("channel", include_str!("channel.rs")),
         ("tcp", include_str!("tcp.rs")),
+        ("process", include_str!("process.rs")),
         ("blocking", include_str!("blocking.rs")),
         ("plain", include_str!("plain.rs")),
         ("runs", include_str!("runs.rs")),

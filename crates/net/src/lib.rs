@@ -25,6 +25,7 @@
 
 mod address;
 mod exhausted;
+pub mod process;
 mod socket;
 mod tcp;
 

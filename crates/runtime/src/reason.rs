@@ -58,6 +58,7 @@ reasons! {
     Read: "data to read",
     Write: "room to write",
     Future: "a future to be ready",
+    Process: "a child process to end",
     Blocking: "a blocking call on another OS thread",
 }
 
