@@ -4,8 +4,10 @@
 //! The facade instantiates these for every pair of models, with
 //! [`suite_across`](crate::suite_across).
 
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
+use trefoil_net::process::{Command, Stdio};
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::{Reason, Thread, thread};
 use trefoil_sync::channel::{Receiver, Sender, bounded, never, select, unbounded};
@@ -397,6 +399,34 @@ pub fn a_socket_is_shared_with_a_busy_worker<A: Subject, B: Subject>() {
         },
     );
     assert_eq!(first + second, 3);
+}
+
+/// Threads of both, and a plain one, wait for one child and talk with it.
+pub fn a_child_serves_both<A: Subject, B: Subject>() {
+    let mut cat = Command::new("cat");
+    let cat = cat.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = cat.spawn().unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (first, second, plain) = (child.handle(), child.handle(), child.handle());
+    let plain = std::thread::spawn(move || plain.wait().unwrap());
+    let (says, hears) = both::<A, B, _, _>(
+        move || {
+            for _ in 0..100 {
+                stdin.write_all(&[1; 1000]).unwrap();
+                thread::yield_now();
+            }
+            drop(stdin);
+            first.wait().unwrap()
+        },
+        move || {
+            let mut heard = Vec::new();
+            stdout.read_to_end(&mut heard).unwrap();
+            assert_eq!(heard.len(), 100_000);
+            second.wait().unwrap()
+        },
+    );
+    assert!(says.success() && hears.success() && plain.join().unwrap().success());
+    assert!(child.wait().unwrap().success());
 }
 
 /// A channel with receivers in both loses nothing and doubles nothing.

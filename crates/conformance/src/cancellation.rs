@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
+use trefoil_net::process::{Command, Stdio};
+use trefoil_net::signal::ctrl_c;
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::future::block_on;
@@ -20,6 +22,7 @@ use trefoil_sync::{
 };
 
 use crate::Subject;
+use crate::child;
 use crate::seed::{Random, draw};
 use crate::subject::run;
 use crate::witness::{Witness, until, until_waiting};
@@ -380,6 +383,70 @@ pub fn a_token_is_a_point<S: Subject>() {
 /// `future::block_on`.
 pub fn block_on_is_a_point<S: Subject>() {
     run::<S, _>(|| point(Reason::Future, || block_on(std::future::pending::<()>())));
+}
+
+/// Waiting for a child. It can be waited for again.
+pub fn a_child_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let mut child = Command::new("sleep").arg("3600").spawn().unwrap();
+        let handle = child.handle();
+        point(Reason::Process, move || drop(handle.wait()));
+        let late = timeout(Duration::from_millis(2), || child.wait());
+        assert!(matches!(late, Err(Elapsed)));
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+        point(Reason::Process, || {
+            let mut endless = Command::new("sleep");
+            drop(endless.arg("3600").kill_on_drop(true).status());
+        });
+    });
+}
+
+/// Collecting what a child says.
+pub fn output_is_a_point<S: Subject>() {
+    fn endless() -> Command {
+        let mut endless = Command::new("sleep");
+        endless.arg("3600").kill_on_drop(true);
+        endless
+    }
+    run::<S, _>(|| {
+        point(Reason::Read, || drop(endless().output()));
+        point(Reason::Read, || {
+            let child = endless().stdout(Stdio::piped()).spawn();
+            drop(child.unwrap().wait_with_output());
+        });
+        // And what never waits, because the child is always ahead.
+        let talks = || Command::new("yes").kill_on_drop(true).output();
+        let late = timeout(Duration::from_millis(20), talks);
+        assert!(matches!(late, Err(Elapsed)));
+    });
+}
+
+/// The pipes of a child.
+pub fn a_childs_pipe_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let mut sleeps = Command::new("sleep");
+        let sleeps = sleeps.arg("3600").kill_on_drop(true);
+        let sleeps = sleeps.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = sleeps.stderr(Stdio::piped()).spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let stderr = child.stderr.take().unwrap();
+        point(Reason::Read, move || drop((&stdout).read(&mut [0; 8])));
+        point(Reason::Read, move || {
+            drop((&stderr).read_to_end(&mut Vec::new()))
+        });
+        point(Reason::Write, move || {
+            drop((&stdin).write_all(&[0; 1 << 20]))
+        });
+    });
+}
+
+/// `ctrl_c`, in a process of its own: it changes what a signal does.
+pub fn ctrl_c_is_a_point<S: Subject>() {
+    let ended = child::end_of(|| {
+        run::<S, _>(|| point(Reason::Receive, || drop(ctrl_c())));
+    });
+    ended.assert_came_through();
 }
 
 /// `accept`: the listener goes on, and a connection that comes afterwards is for the others.

@@ -66,6 +66,7 @@ pub mod scope;
 pub mod select;
 pub mod semaphore;
 pub mod shutdown;
+pub mod signal;
 pub mod spawn;
 pub mod stack;
 pub mod stress;

@@ -79,6 +79,12 @@ pub fn a_command_is_carried_out<S: Subject>() {
         let output = command.output().unwrap();
         assert_eq!(output.stdout, b"zero one a b /\n");
         assert!(output.stderr.is_empty() && output.status.success());
+        // What `output` has set for itself does not stay.
+        let mut quiet = Command::new("true");
+        assert!(quiet.output().unwrap().status.success());
+        let mut child = quiet.spawn().unwrap();
+        assert!(child.stdin.is_none() && child.stdout.is_none() && child.stderr.is_none());
+        assert!(child.wait().unwrap().success());
         // The same command, with other streams.
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();

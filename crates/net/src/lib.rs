@@ -26,6 +26,7 @@
 mod address;
 mod exhausted;
 pub mod process;
+pub mod signal;
 mod socket;
 mod tcp;
 

@@ -258,6 +258,41 @@ pub mod net {
     pub use trefoil_net::*;
 }
 
+/// Child processes, as in `std::process`.
+///
+/// Waiting for a child, and for its pipes, parks the thread. Others of the same OS thread go on.
+///
+/// ```
+/// use trefoil::process::Command;
+///
+/// let output = trefoil::run(|| Command::new("echo").arg("hello").output())?;
+/// assert_eq!(output.stdout, b"hello\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub mod process {
+    pub use trefoil_net::process::*;
+}
+
+/// Signals, as messages.
+///
+/// ```
+/// use trefoil::channel::{never, select};
+/// use trefoil::signal::{SIGTERM, on};
+/// use trefoil::time::Duration;
+///
+/// let end = on(SIGTERM)?;
+/// let requests = never::<u32>();
+/// select! {
+///     recv(requests) -> request => println!("{request:?}"),
+///     recv(end) -> _ => println!("ending"),
+///     default(Duration::from_millis(1)) => println!("nothing to do"),
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub mod signal {
+    pub use trefoil_net::signal::*;
+}
+
 /// For the attributes' expansions alone.
 #[doc(hidden)]
 pub mod __private {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use trefoil::channel::{bounded, unbounded};
 use trefoil::net::TcpListener;
 use trefoil::sync::Mutex;
-use trefoil::{Model, Monitoring, thread};
+use trefoil::{Model, Monitoring, process, signal, thread};
 use trefoil_green::{Builder, Runtime};
 
 const VARIABLE: &str = "TREFOIL_TEST_CASE";
@@ -45,6 +45,9 @@ const CASES: &[Case] = &[
         a_kernel_thread_is_waited_for,
     ),
     ("a plain thread is waited for", a_plain_thread_is_waited_for),
+    ("a listener has gone", a_listener_has_gone),
+    ("a signal is waited for", a_signal_is_waited_for),
+    ("a child is waited for", a_child_is_waited_for),
 ];
 
 fn main() {
@@ -276,5 +279,31 @@ fn a_hybrid_thread_is_waited_for() {
             drop(spawned.unwrap());
             assert_eq!(told.recv(), Ok(n));
         }
+    });
+}
+
+/// Its OS thread ends, and then there is nobody.
+fn a_listener_has_gone() {
+    reported_after(|| drop(signal::on(signal::SIGUSR1).unwrap()));
+}
+
+/// Nobody in this process will send it.
+fn a_signal_is_waited_for() {
+    green().run(|| {
+        let signals = signal::on(signal::SIGUSR1).unwrap();
+        for moment in ["0.05", "0.1"] {
+            let script = format!("sleep {moment}; kill -USR1 $PPID");
+            let mut sender = process::Command::new("sh");
+            let mut sender = sender.args(["-c", &script]).spawn().unwrap();
+            assert_eq!(signals.recv(), Ok(signal::SIGUSR1));
+            sender.wait().unwrap();
+        }
+    });
+}
+
+fn a_child_is_waited_for() {
+    green().run(|| {
+        let mut child = process::Command::new("sleep");
+        assert!(child.arg("0.1").status().unwrap().success());
     });
 }

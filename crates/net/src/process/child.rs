@@ -235,7 +235,7 @@ impl Child {
     /// use trefoil_net::process::{Command, Stdio};
     /// use trefoil_runtime::time::timeout;
     ///
-    /// let mut child = Command::new("sh").args(["-c", "echo first; sleep 3600"])
+    /// let mut child = Command::new("sh").args(["-c", "echo first; exec sleep 3600"])
     ///     .stdout(Stdio::piped())
     ///     .spawn()?;
     /// let (mut out, mut err) = (Vec::new(), Vec::new());
