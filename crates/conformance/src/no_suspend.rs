@@ -7,6 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex as StdMutex, TryLockError};
 use std::time::{Duration, Instant};
 
+use trefoil_net::process::{Command, Stdio};
 use trefoil_net::{TcpListener, TcpStream, ToSocketAddrs as _};
 use trefoil_runtime::future::block_on;
 use trefoil_runtime::thread::Builder;
@@ -228,6 +229,26 @@ pub fn every_wait_for_a_socket_is_refused<S: Subject>() {
 fn patient_run_is_refused<S: Subject>() -> String {
     let runtime = patient::<S>();
     refusal(|| thread::no_suspend(|| runtime.run(|| ())))
+}
+
+/// And what waits for a child, or starts one; the child is as it was.
+pub fn every_wait_for_a_child_is_refused<S: Subject>() {
+    run::<S, _>(|| {
+        refused(|| Command::new("true").spawn());
+        refused(|| Command::new("true").output());
+        let mut command = Command::new("cat");
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let said = refused(|| child.wait());
+        assert!(said.contains("a child process to end"), "{said}");
+        refused(|| child.handle().wait());
+        refused(|| child.stdout.as_mut().unwrap().read(&mut [0; 8]));
+        refused(|| stdin.write_all(&[0; 1 << 20]));
+        refused(|| child.collect_output(&mut Vec::new(), &mut Vec::new()));
+        drop(stdin);
+        assert!(child.wait_with_output().unwrap().status.success());
+    });
 }
 
 /// So are waits for what another thread has.

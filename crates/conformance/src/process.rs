@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use trefoil_net::process::{Child, Command, Stdio};
 use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::time::{Elapsed, timeout};
@@ -28,10 +28,13 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// A child that does not end by itself.
+/// A child that does not end by itself. Should a test leave it behind, it holds no pipe of the test.
 fn endless() -> Command {
     let mut command = Command::new("sleep");
-    command.arg("3600");
+    command
+        .arg("3600")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }
 
@@ -49,7 +52,9 @@ fn descriptors() -> usize {
 
 /// Whether the process has no child at all, not even a zombie. Nothing but the test runs in it.
 fn has_no_child() -> bool {
-    waitpid(None, Some(WaitPidFlag::WNOHANG)) == Err(Errno::ECHILD)
+    // A zombie is left as it is.
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::All, flags) == Err(Errno::ECHILD)
 }
 
 /// A child is started, and how it ended is told, as often as is asked.
@@ -402,7 +407,10 @@ pub fn a_dropped_child_runs_on_or_is_killed<S: Subject>() {
 pub fn a_cancelled_call_leaves_no_zombie<S: Subject>() {
     let ended = child::end_of(|| {
         run::<S, _>(|| {
-            let waits = thread::spawn(|| endless().kill_on_drop(true).output());
+            let waits = thread::spawn(|| {
+                let mut talks = endless();
+                talks.stdout(Stdio::piped()).kill_on_drop(true).output()
+            });
             until_waiting(waits.thread(), Reason::Read);
             waits.cancel();
             assert!(waits.join().unwrap_err().is::<Cancelled>());

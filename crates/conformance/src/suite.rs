@@ -214,6 +214,7 @@ macro_rules! suite {
                 every_wait_for_others_is_refused,
                 every_wait_at_a_channel_is_refused,
                 every_wait_for_a_socket_is_refused,
+                every_wait_for_a_child_is_refused,
                 a_wait_for_another_thread_is_refused,
                 a_wait_for_a_value_is_refused,
                 every_join_is_refused,

@@ -124,3 +124,22 @@ fn listen((number, mut signals): (u64, Signals)) {
         listeners().tell(number, SignalKind::from_raw(signal));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::SIGUSR2;
+
+    /// An OS thread that is about to end may have a signal in hand.
+    #[test]
+    fn only_the_current_one_tells() {
+        let (number, receiver) = add(SIGUSR2).unwrap();
+        let current = listeners().ear.as_ref().unwrap().number;
+        listeners().tell(current - 1, SIGUSR2);
+        assert!(receiver.is_empty());
+        listeners().tell(current, SIGUSR2);
+        assert_eq!(receiver.recv(), Ok(SIGUSR2));
+        remove(number);
+        assert!(receiver.recv().is_err());
+    }
+}
