@@ -7,7 +7,10 @@
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::getpid;
 use trefoil_net::process::{Command, Stdio};
+use trefoil_net::signal::{SIGUSR1, on};
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::{Reason, Thread, thread};
 use trefoil_sync::channel::{Receiver, Sender, bounded, never, select, unbounded};
@@ -16,6 +19,7 @@ use trefoil_sync::{
 };
 
 use crate::Subject;
+use crate::child;
 use crate::subject::run;
 use crate::witness::{Spawns, Witness, find, join_all, until, until_waiting};
 
@@ -427,6 +431,27 @@ pub fn a_child_serves_both<A: Subject, B: Subject>() {
     );
     assert!(says.success() && hears.success() && plain.join().unwrap().success());
     assert!(child.wait().unwrap().success());
+}
+
+/// A signal reaches threads of both, and a plain one.
+pub fn a_signal_reaches_both<A: Subject, B: Subject>() {
+    let ended = child::end_of(|| {
+        let (ready, listening) = unbounded();
+        let listen = move || {
+            let signals = on(SIGUSR1).unwrap();
+            ready.send(()).unwrap();
+            assert_eq!(signals.recv(), Ok(SIGUSR1));
+        };
+        let sender = std::thread::spawn(move || {
+            (0..3).for_each(|_| listening.recv().unwrap());
+            kill(getpid(), Signal::SIGUSR1).unwrap();
+        });
+        let plain = std::thread::spawn(listen.clone());
+        both::<A, B, _, _>(listen.clone(), listen);
+        plain.join().unwrap();
+        sender.join().unwrap();
+    });
+    ended.assert_came_through();
 }
 
 /// A channel with receivers in both loses nothing and doubles nothing.

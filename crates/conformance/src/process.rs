@@ -18,7 +18,7 @@ use crate::Subject;
 use crate::child;
 use crate::seed::draw;
 use crate::subject::run;
-use crate::witness::{join_all, until, until_waiting};
+use crate::witness::{find, join_all, until, until_waiting};
 
 const SIGKILL: i32 = 9;
 
@@ -154,6 +154,27 @@ pub fn both_pipes_are_read_at_once<S: Subject>() {
             assert_eq!(output.stderr.len(), SIZE);
             assert!(output.status.success());
         }
+    });
+}
+
+/// Who collects waits for the pipe that is left when the other has ended, and does not look again and again.
+pub fn a_pipe_that_has_ended_is_not_looked_at<S: Subject>() {
+    const LONG: Duration = Duration::from_millis(30);
+    run::<S, _>(|| {
+        let mut command = shell("exec 2>&-; read line; echo $line");
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let collects = thread::spawn(move || child.wait_with_output().unwrap());
+        // One wait lasts so long.
+        until(|| {
+            let found = find(collects.thread().id()).unwrap();
+            let waiting = found.waiting.filter(|it| it.reason == Reason::Read);
+            waiting.is_some_and(|waiting| waiting.since >= LONG)
+        });
+        stdin.write_all(b"late\n").unwrap();
+        assert_eq!(collects.join().unwrap().stdout, b"late\n");
     });
 }
 
