@@ -5,7 +5,8 @@
 //! * *Starting one* may take milliseconds: the starter is stopped until the new program has been read. It is
 //!   done by [`thread::blocking`](trefoil_runtime::thread::blocking).
 //! * *Waiting for its end* parks the thread on a `pidfd_open(2)`, a descriptor that is readable when the
-//!   process has ended. So no OS thread and no handler of SIGCHLD is needed.
+//!   process has ended. So no OS thread and no handler of SIGCHLD is needed. Where there is none (Linux before
+//!   5.3, a sandbox that forbids it, no descriptor left) the thread sleeps for 1 to 32 ms between two looks.
 //! * *Its pipes* are descriptors like sockets.
 //!
 //! ```text
