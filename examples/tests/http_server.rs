@@ -42,10 +42,10 @@ fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8(said).unwrap()
 }
 
-fn on_every_model(options: &[&str], test: impl Fn(&Server)) {
+fn on_every_model(options: &[&str], test: impl Fn(&mut Server)) {
     for model in Model::ALL {
         println!("on {model}");
-        test(&Server::start(PROGRAM, model, options));
+        test(&mut Server::start(PROGRAM, model, options));
     }
 }
 
@@ -277,6 +277,7 @@ fn files_are_those_below_the_root() {
 #[test]
 fn many_clients_are_served_beside_those_that_go() {
     on_every_model(&[], |server| {
+        let server = &*server;
         thread::scope(|scope| {
             for number in 0..100 {
                 scope.spawn(move || {
@@ -296,6 +297,41 @@ fn many_clients_are_served_beside_those_that_go() {
                 });
             }
         });
+    });
+}
+
+/// A connection whose request the server is reading: it has asked for the body.
+fn in_the_middle(server: &Server) -> TcpStream {
+    let mut stream = server.connect();
+    let head =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut go_on).unwrap();
+    stream
+}
+
+/// It accepts nobody, lets who says nothing go, answers who comes to the end, and cancels who does not.
+#[test]
+fn it_ends_with_grace() {
+    on_every_model(&["--grace", "2000"], |server| {
+        let mut idle = server.connect();
+        idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .unwrap();
+        let (mut ends, mut stays) = (in_the_middle(server), in_the_middle(server));
+        server.terminate();
+        assert_answered(&rest(&mut idle), &[("200 OK", "Hello, World!")]);
+        assert!(
+            TcpStream::connect(server.address).is_err(),
+            "nobody is accepted"
+        );
+        ends.write_all(b"done").unwrap();
+        let said = rest(&mut ends);
+        assert_answered(&said, &[("200 OK", "done")]);
+        assert!(said.contains("Connection: close\r\n"), "{said}");
+        assert_eq!(rest(&mut stays), "");
+        let report = "ended: 2 requests served, 3 connections were open, 1 of them cancelled\n";
+        assert_eq!(server.last_words(), report);
     });
 }
 

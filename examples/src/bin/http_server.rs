@@ -6,6 +6,9 @@
 //! curl --data-binary @Cargo.toml http://127.0.0.1:8080/echo
 //! curl http://127.0.0.1:8080/files/architecture.md
 //! ```
+//!
+//! SIGTERM, or Ctrl-C, ends it with grace: it accepts no connection any more; connections without a request end;
+//! the others have some time to come to their end, and are cancelled then. It says how that went.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -14,9 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use trefoil::channel::select;
 use trefoil::net::TcpListener;
+use trefoil::signal::{self, SIGINT, SIGTERM};
+use trefoil::sync::WaitGroup;
 use trefoil::thread;
-use trefoil_examples::http::{Files, Limits, Method, Request, Response, Status, serve};
+use trefoil_examples::http::{Control, Files, Limits, Method, Request, Response, Status, serve};
 
 /// Answers `/` with a greeting, `POST /echo` with what was sent, and `/files/…` with a file.
 #[derive(Debug, Parser)]
@@ -33,6 +39,9 @@ struct Options {
     /// How long a request may take to come, in milliseconds
     #[arg(long, default_value_t = 10_000)]
     request: u64,
+    /// How long requests may take to be answered that are there when the server is asked to end, in milliseconds
+    #[arg(long, default_value_t = 5_000)]
+    grace: u64,
 }
 
 /// A file is read as a whole.
@@ -41,27 +50,69 @@ const LARGEST_FILE: u64 = 16 << 20;
 #[trefoil::main]
 fn main() -> io::Result<()> {
     let options = Options::parse();
+    let files = options.files.as_deref();
+    let files = files
+        .map(|root| Files::below(root, LARGEST_FILE))
+        .transpose()?;
     let limits = Limits {
         idle: Duration::from_millis(options.idle),
         request: Duration::from_millis(options.request),
         ..Limits::default()
     };
-    let files = options.files.as_deref();
-    let files = files
-        .map(|root| Files::below(root, LARGEST_FILE))
-        .transpose()?;
-    let files = Arc::new(files);
+    let server = Arc::new(Server {
+        limits,
+        files,
+        control: Control::default(),
+    });
+    let (terminate, interrupt) = (signal::on(SIGTERM)?, signal::on(SIGINT)?);
     let listener = TcpListener::bind(&options.listen)?;
     println!("listening on {}", listener.local_addr()?);
+    let connections = WaitGroup::new();
+    let acceptor = {
+        let (server, connections) = (Arc::clone(&server), connections.clone());
+        thread::spawn(move || accept(&listener, &server, &connections))
+    };
+    select! {
+        recv(terminate) -> _ => (),
+        recv(interrupt) -> _ => (),
+    }
+    // It is waiting for the next connection; the socket is closed with it.
+    acceptor.cancel();
+    let _ = acceptor.join();
+    let open = server.control.close();
+    let late = connections.wait_timeout(Duration::from_millis(options.grace));
+    // Who is left when `main` returns is cancelled.
+    let left = if late.is_ok() {
+        0
+    } else {
+        server.control.open()
+    };
+    let served = server.control.served();
+    println!(
+        "ended: {served} requests served, {open} connections were open, {left} of them cancelled"
+    );
+    Ok(())
+}
+
+/// What all connections need.
+#[derive(Debug)]
+struct Server {
+    limits: Limits,
+    files: Option<Files>,
+    control: Control,
+}
+
+/// Takes connections, and gives each a thread, until it is cancelled.
+fn accept(listener: &TcpListener, server: &Arc<Server>, connections: &WaitGroup) -> ! {
     loop {
         match listener.accept() {
             Ok((stream, _)) => {
-                let files = Arc::clone(&files);
+                let (server, connection) = (Arc::clone(server), connections.clone());
                 thread::spawn(move || {
+                    let answer = |request: &Request| answer(request, server.files.as_ref());
                     // Who has gone needs no answer.
-                    let _ = serve(stream, &limits, |request| {
-                        answer(request, files.as_ref().as_ref())
-                    });
+                    let _ = serve(stream, &server.limits, &server.control, answer);
+                    drop(connection);
                 });
             }
             Err(refused) => {

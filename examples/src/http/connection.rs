@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use trefoil::net::{Shutdown, TcpStream};
 
 use super::body::Chunks;
+use super::control::Control;
 use super::limits::Limits;
 use super::request::{self, Framing, Head, Method, Request};
 use super::response::{Response, Status};
 
-/// Serves a connection until the client has said all, or something ends it. What the client sees of a fault is a
-/// response, if it still listens.
+/// Serves a connection until the client has said all, the server is asked to end, or something else ends it. What
+/// the client sees of a fault is a response, if it still listens.
 ///
 /// # Errors
 ///
@@ -20,14 +21,17 @@ use super::response::{Response, Status};
 pub fn serve(
     stream: TcpStream,
     limits: &Limits,
+    control: &Control,
     answer: impl Fn(&Request) -> Response,
 ) -> io::Result<()> {
     // Small responses are whole: nothing is gained by waiting for more.
+    let _open = control.connection();
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(limits.write))?;
     let mut connection = Connection {
         stream,
         limits,
+        control,
         input: Vec::new(),
         output: Vec::new(),
     };
@@ -35,6 +39,8 @@ pub fn serve(
         match connection.next() {
             Ok((request, keeps_alive)) => {
                 let response = answer(&request);
+                let keeps_alive = keeps_alive && !control.is_closing();
+                control.count_served();
                 let with_body = request.method != Method::Head;
                 response.append(&mut connection.output, with_body, keeps_alive);
                 if !keeps_alive {
@@ -75,6 +81,7 @@ impl From<Status> for End {
 struct Connection<'a> {
     stream: TcpStream,
     limits: &'a Limits,
+    control: &'a Control,
     /// What has come and was not taken.
     input: Vec<u8>,
     /// What is to be sent. It is, before anything is waited for: requests that came at once are answered
@@ -86,11 +93,14 @@ impl Connection<'_> {
     /// The next request, and whether another one may follow.
     fn next(&mut self) -> Result<(Request, bool), End> {
         if self.input.is_empty() {
-            let until = deadline(self.limits.idle);
-            match self.fill(until) {
-                Ok(true) => {}
-                Ok(false) | Err(End::Refused(Status::RequestTimeout)) => return Err(End::Silent),
-                Err(end) => return Err(end),
+            self.flush()?;
+            let (control, until) = (self.control, deadline(self.limits.idle));
+            match control.while_idle(|| self.fill(until)) {
+                Some(Ok(true)) => {}
+                None | Some(Ok(false) | Err(End::Refused(Status::RequestTimeout))) => {
+                    return Err(End::Silent);
+                }
+                Some(Err(end)) => return Err(end),
             }
         }
         // However slowly its bytes come, the request has to be there in time.

@@ -6,6 +6,7 @@
 //! | `request`    | what a head says                                                    |
 //! | `body`       | where a message ends                                                |
 //! | `response`   | what is sent back                                                   |
+//! | `control`    | how the server ends                                                 |
 //! | `files`      | which file a path means                                             |
 //! | `limits`     | how much a client may ask for                                       |
 //!
@@ -13,12 +14,14 @@
 
 mod body;
 mod connection;
+mod control;
 mod files;
 mod limits;
 mod request;
 mod response;
 
 pub use connection::serve;
+pub use control::Control;
 pub use files::Files;
 pub use limits::Limits;
 pub use request::{Method, Request};

@@ -1,14 +1,18 @@
 //! A server that runs as a program of its own.
 
-use std::io::{BufRead as _, BufReader};
+// Each test uses what it needs.
+#![allow(dead_code)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use trefoil::Model;
 
 /// It ends when this is dropped.
 pub(crate) struct Server {
     process: Child,
+    output: BufReader<ChildStdout>,
     pub(crate) address: SocketAddr,
 }
 
@@ -27,13 +31,33 @@ impl Server {
         output.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").unwrap();
         let address = address.parse().unwrap();
-        Server { process, address }
+        Server {
+            process,
+            output,
+            address,
+        }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let id = self.process.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits until it has ended well, and gives what it wrote at last.
+    pub(crate) fn last_words(&mut self) -> String {
+        let mut words = String::new();
+        self.output.read_to_string(&mut words).unwrap();
+        assert!(self.process.wait().unwrap().success(), "{words}");
+        words
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        // It may have ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
