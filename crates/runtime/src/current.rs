@@ -523,6 +523,18 @@ pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
     result
 }
 
+/// The same wait, at the place that the current thread's note names: that of the program, where what waits
+/// was called through the contract.
+pub(crate) fn placed_as_noted(wait: Wait) -> Wait {
+    // SAFETY: the current thread is alive.
+    let noted = unsafe { thread_ref().0.as_ref() }.waiting.read();
+    match noted {
+        // SAFETY: a note's address is that of a `'static` location.
+        Some((_, place, _)) => wait.placed(unsafe { &*place }),
+        None => wait,
+    }
+}
+
 /// Makes `header` the current thread while `body` runs. If `body` unwinds, the process ends.
 ///
 /// # Safety

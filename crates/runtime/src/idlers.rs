@@ -89,6 +89,11 @@ impl Idlers {
         self.word.fetch_add(TAKEN - 1, Ordering::SeqCst);
     }
 
+    /// How many wait for work; below zero: how much work waits for them.
+    pub(crate) fn count(&self) -> i64 {
+        idle(self.read())
+    }
+
     fn read(&self) -> u64 {
         self.word.load(Ordering::SeqCst)
     }

@@ -141,7 +141,7 @@ mod real {
     pub use crate::domain::Domain;
     pub use crate::launch::launch;
     pub use crate::monitoring::{Monitoring, Stall};
-    pub use crate::offload::offload;
+    pub use crate::offload::{BlockingStats, blocking_stats, offload};
     pub use crate::owner::{Held, Owned, Owner};
     pub use crate::pool::{Limits, Pool};
     pub use crate::ready::{Next, ReadyQueue};

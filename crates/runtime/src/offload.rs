@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::caller::Caller;
+use crate::current;
 use crate::pool::{Limits, Pool};
 use crate::reason::Reason;
 use crate::wait::{Wait, Waiter};
@@ -24,8 +25,52 @@ struct Call {
 // SAFETY: the body is `Send`; the waiter is fired from anywhere.
 unsafe impl Send for Call {}
 
+static POOL: OnceLock<Pool<Call>> = OnceLock::new();
+
+/// What the pool for blocking calls does at the moment: [`blocking_stats`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockingStats {
+    /// How many OS threads it has.
+    pub threads: usize,
+    /// How many of them have nothing to do.
+    pub idle: usize,
+    /// How many calls wait for one of them: all are busy, and there are as many as there may be.
+    pub queued: usize,
+    /// How many OS threads it may have.
+    pub most: usize,
+}
+
+/// What the pool that makes blocking calls does at the moment: how many OS threads it has, how many of
+/// them are idle, and how many calls wait for one. It is one for the process: it serves
+/// [`blocking`](crate::thread::blocking) on the green and the hybrid model, and all that is made by it, as
+/// files and names of hosts are. Calls of kernel threads are made where they are, and not counted.
+///
+/// The figures are read one after the other, while others change them. Does not wait.
+///
+/// A queue that stays is a sign that calls block for long: 512 wait at the same time, and the next ones
+/// for them.
+///
+/// ```
+/// use trefoil_runtime::blocking_stats;
+///
+/// // Nobody has made a call yet.
+/// let stats = blocking_stats();
+/// assert_eq!((stats.threads, stats.idle, stats.queued), (0, 0, 0));
+/// assert_eq!(stats.most, 512);
+/// ```
+#[must_use]
+pub fn blocking_stats() -> BlockingStats {
+    let (idle, queued) = POOL.get().map_or((0, 0), Pool::idle_and_queued);
+    BlockingStats {
+        threads: POOL.get().map_or(0, Pool::threads),
+        idle,
+        queued,
+        most: MOST,
+    }
+}
+
 fn pool() -> &'static Pool<Call> {
-    static POOL: OnceLock<Pool<Call>> = OnceLock::new();
     POOL.get_or_init(|| {
         let limits = Limits {
             threads: MOST,
@@ -51,6 +96,7 @@ fn perform(call: Call) {
 /// `call` does not unwind.
 #[track_caller]
 pub fn offload(call: &mut (dyn FnMut() + Send)) {
+    let wait = current::placed_as_noted(Wait::new(Reason::Blocking));
     let done = Waiter::new();
     // SAFETY: only the lifetime is changed; we do not return before the call has ended.
     let body = unsafe {
@@ -65,7 +111,7 @@ pub fn offload(call: &mut (dyn FnMut() + Send)) {
     };
     match pool().submit(job) {
         Ok(()) => {
-            let _ = done.wait(&Wait::new(Reason::Blocking));
+            let _ = done.wait(&wait);
         }
         Err((job, _)) => {
             // SAFETY: the job has come back, so the body is ours again.

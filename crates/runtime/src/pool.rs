@@ -87,6 +87,15 @@ impl<J: Send + 'static> Pool<J> {
         self.shared.threads.load(Ordering::Relaxed)
     }
 
+    /// How many threads have nothing to do, and how many jobs no thread has been found for yet: one of both
+    /// is 0. A job that is on its way to its thread is neither.
+    #[must_use]
+    pub fn idle_and_queued(&self) -> (usize, usize) {
+        let count = self.shared.idle.count();
+        let number = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        if count < 0 { (0, number) } else { (number, 0) }
+    }
+
     /// Has a job run: by an idle thread, else by a new one, else (at the limit) by the first
     /// that has finished. Does not wait for a job to end; for how long it takes to start a thread,
     /// see [`launch`](crate::launch()).
@@ -353,6 +362,38 @@ mod tests {
         for _ in 0..20 {
             receiver.recv().unwrap();
         }
+    }
+
+    /// At the limit the queue grows, and it is worked off by the same threads.
+    #[test]
+    fn the_queue_is_visible() {
+        let limits = Limits {
+            threads: 2,
+            keep: Duration::MAX,
+            stack_size: None,
+        };
+        let pool = Pool::new("test", limits, |job: Job| job());
+        assert_eq!((pool.threads(), pool.idle_and_queued()), (0, (0, 0)));
+        let (open, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        for number in 1..=5 {
+            let gate = Arc::clone(&gate);
+            let waits = move || drop(gate.lock().unwrap().recv().is_err());
+            pool.submit(Box::new(waits)).unwrap_or_else(refused);
+            assert_eq!(pool.threads(), number.min(2));
+            assert_eq!(pool.idle_and_queued(), (0, number.saturating_sub(2)));
+        }
+        for left in (0..3).rev() {
+            open.send(()).unwrap();
+            while pool.idle_and_queued() != (0, left) {
+                std::thread::yield_now();
+            }
+        }
+        drop(open);
+        while pool.idle_and_queued() != (2, 0) {
+            std::thread::yield_now();
+        }
+        assert_eq!(pool.threads(), 2);
     }
 
     #[test]

@@ -57,6 +57,7 @@ reasons! {
     Connect: "a connection to be made",
     Read: "data to read",
     Write: "room to write",
+    FileLock: "a lock of a file",
     Future: "a future to be ready",
     Process: "a child process to end",
     Blocking: "a blocking call on another OS thread",

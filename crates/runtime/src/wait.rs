@@ -92,6 +92,12 @@ impl Wait {
         }
     }
 
+    /// The same wait, noted at this place.
+    #[cfg(not(trefoil_loom))]
+    pub(crate) fn placed(self, place: &'static Location<'static>) -> Wait {
+        Wait { place, ..self }
+    }
+
     /// When it gives up.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
