@@ -4,13 +4,17 @@ use std::panic::{self, AssertUnwindSafe, panic_any};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use trefoil_runtime::{Reason, thread};
+use trefoil_net::fs::{self, File};
+use trefoil_net::{TcpStream, ToSocketAddrs as _};
+use trefoil_runtime::{Model, Reason, blocking_stats, thread};
 use trefoil_sync::Mutex;
 use trefoil_sync::channel::bounded;
 
 use crate::Subject;
+use crate::child::end_of;
+use crate::fs::Place;
 use crate::subject::run;
-use crate::witness::{join_all, refusal, until, until_waiting};
+use crate::witness::{find, join_all, refusal, until, until_waiting};
 
 /// The call's value comes back, and it may borrow.
 pub fn a_call_borrows_and_returns<S: Subject>() {
@@ -130,5 +134,108 @@ pub fn a_panic_ends_the_thread<S: Subject>() {
         assert_eq!(text, "a call that panics on purpose");
         let payload = thread::spawn(|| thread::blocking(|| panic_any(1_u8))).join();
         assert!(payload.unwrap_err().is::<u8>());
+    });
+}
+
+/// The program's place is noted where a thread waits for its call.
+pub fn the_place_is_the_programs<S: Subject>() {
+    run::<S, _>(|| {
+        let (send, receive) = mpsc::channel();
+        let blocked = thread::spawn(move || thread::blocking(move || receive.recv().unwrap()));
+        until_waiting(blocked.thread(), Reason::Blocking);
+        // And still, when its call has begun.
+        thread::yield_now();
+        let place = find(blocked.thread().id()).unwrap().waiting.unwrap().place;
+        assert!(
+            place.file().ends_with("conformance/src/blocking.rs"),
+            "{place}"
+        );
+        send.send(()).unwrap();
+        blocked.join().unwrap();
+    });
+}
+
+/// How many OS threads the process has by the name that the pool gives them.
+fn named_for_the_pool() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| std::fs::read(task.unwrap().path().join("comm")).ok());
+    names.filter(|name| name == b"trefoil-block\n").count()
+}
+
+/// How many OS threads the pool has, how many are idle and how many calls wait is told; its OS threads
+/// have their name. Kernel threads make their calls themselves.
+pub fn the_pool_is_visible<S: Subject>() {
+    const CALLS: usize = 8;
+    // Other tests use the pool too.
+    end_of(|| {
+        run::<S, _>(|| {
+            let before = blocking_stats();
+            assert_eq!((before.threads, before.idle, before.queued), (0, 0, 0));
+            assert!(before.most >= 64);
+            let (open, gate) = mpsc::channel::<()>();
+            let gate = Arc::new(std::sync::Mutex::new(gate));
+            let calls: Vec<_> = (0..CALLS)
+                .map(|_| {
+                    let gate = Arc::clone(&gate);
+                    let waits = move || gate.lock().unwrap().recv().is_err();
+                    thread::spawn(|| thread::blocking(waits))
+                })
+                .collect();
+            calls
+                .iter()
+                .for_each(|call| until_waiting(call.thread(), Reason::Blocking));
+            let offloaded = if S::MODEL == Model::Kernel { 0 } else { CALLS };
+            until(|| named_for_the_pool() == offloaded);
+            let busy = blocking_stats();
+            assert_eq!((busy.threads, busy.idle, busy.queued), (offloaded, 0, 0));
+            drop(open);
+            join_all(calls);
+            // Idle ones may have ended already, on a slow machine.
+            until(|| {
+                let after = blocking_stats();
+                after.idle == after.threads && after.queued == 0
+            });
+        });
+    })
+    .assert_came_through();
+}
+
+/// A name that cannot be looked up is an error that says which, and not a hang.
+pub fn a_name_that_is_none_is_an_error<S: Subject>() {
+    run::<S, _>(|| {
+        // No name is so long: nobody is asked.
+        let name = "n".repeat(64);
+        let said = (name.as_str(), 1).to_socket_addrs().unwrap_err();
+        assert!(said.to_string().contains(&name), "{said}");
+        let said = format!("{name}:1").to_socket_addrs().unwrap_err();
+        assert!(said.to_string().contains(&name), "{said}");
+        assert!(TcpStream::connect((name, 1)).is_err());
+        let said = "no port".to_socket_addrs().unwrap_err();
+        assert_eq!(said.kind(), std::io::ErrorKind::InvalidInput);
+        let found = ("localhost", 7).to_socket_addrs().unwrap();
+        assert!(
+            found
+                .into_iter()
+                .all(|found| found.ip().is_loopback() && found.port() == 7)
+        );
+    });
+}
+
+/// Names are looked up while another thread's call blocks, and that one is ended by who looked them up: no
+/// lookup is made by the OS thread of others, nor waits for a call.
+pub fn a_lookup_stops_nobody_else<S: Subject>() {
+    run::<S, _>(|| {
+        let place = Place::new();
+        let fifo = place.fifo("fifo");
+        let path = fifo.clone();
+        let reads = thread::spawn(move || fs::read(path).unwrap());
+        until_waiting(reads.thread(), Reason::Blocking);
+        let lookups =
+            (0..10).map(|port| thread::spawn(move || ("localhost", port).to_socket_addrs()));
+        for found in join_all(lookups.collect::<Vec<_>>()) {
+            assert!(found.unwrap().len() > 0);
+        }
+        drop(File::options().write(true).open(&fifo).unwrap());
+        assert_eq!(reads.join().unwrap(), b"");
     });
 }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::unistd::{dup2_stdin, dup2_stdout};
 use socket2::{Domain, Socket, Type};
+use trefoil_net::fs::File;
+use trefoil_net::io::{stdin, stdout};
 use trefoil_net::process::{Command, Stdio};
 use trefoil_net::signal::ctrl_c;
 use trefoil_net::{TcpListener, TcpStream};
@@ -22,7 +25,8 @@ use trefoil_sync::{
 };
 
 use crate::Subject;
-use crate::child;
+use crate::child::{self, end_of};
+use crate::fs::Place;
 use crate::seed::{Random, draw};
 use crate::subject::run;
 use crate::witness::{Witness, until, until_waiting};
@@ -514,6 +518,67 @@ pub fn writing_is_a_point<S: Subject>() {
         let mut all = Vec::new();
         server.read_to_end(&mut all).unwrap();
         assert!(!all.is_empty() && all.iter().all(|byte| *byte == 1));
+    });
+}
+
+/// `File::lock`: the lock is free for others.
+pub fn a_file_lock_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let place = Place::new();
+        let path = place.at("file");
+        let holder = File::create(&path).unwrap();
+        holder.lock().unwrap();
+        let waits = Arc::new(File::open(&path).unwrap());
+        let (one, other) = (Arc::clone(&waits), Arc::clone(&waits));
+        point(Reason::FileLock, move || one.lock().unwrap());
+        point(Reason::FileLock, move || other.lock_shared().unwrap());
+        holder.unlock().unwrap();
+        holder.lock().unwrap();
+    });
+}
+
+/// Reading from standard input: the line is for the next one.
+pub fn standard_input_is_a_point<S: Subject>() {
+    end_of(|| {
+        run::<S, _>(|| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            dup2_stdin(&reader).unwrap();
+            point(Reason::Read, || drop(stdin().read(&mut [0; 8])));
+            point(Reason::Read, || drop(stdin().read_line(&mut String::new())));
+            drop(writer);
+        });
+    })
+    .assert_came_through();
+}
+
+/// Writing to standard output, while it has no room.
+pub fn standard_output_is_a_point<S: Subject>() {
+    end_of(|| {
+        run::<S, _>(|| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            dup2_stdout(&writer).unwrap();
+            point(Reason::Write, || {
+                while stdout().write_all(&[b'x'; 100]).is_ok() {}
+            });
+            // What is left in the buffer is no reason to wait at the end.
+            dup2_stdout(std::io::stderr()).unwrap();
+            drop(reader);
+        });
+    })
+    .assert_came_through();
+}
+
+/// A call of `fs` that has begun; what comes before it is of the topic `fs`.
+pub fn a_file_is_no_point<S: Subject>() {
+    run::<S, _>(|| {
+        let place = Place::new();
+        let fifo = place.fifo("fifo");
+        let opens = fifo.clone();
+        no_point(
+            Reason::Blocking,
+            move || drop(File::open(opens).unwrap()),
+            || drop(File::options().write(true).open(&fifo).unwrap()),
+        );
     });
 }
 

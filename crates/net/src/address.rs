@@ -27,7 +27,7 @@ pub trait ToSocketAddrs {
     ///
     /// # Errors
     ///
-    /// What the resolver says; `InvalidInput` if it is no address.
+    /// What the resolver says, with the name; `InvalidInput` if it is no address.
     #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>>;
 }
@@ -36,12 +36,17 @@ fn one(address: SocketAddr) -> io::Result<vec::IntoIter<SocketAddr>> {
     Ok(vec![address].into_iter())
 }
 
-/// Looks a name up, on a thread that may block.
+/// Looks up what is called `name`, on a thread that may block.
 #[track_caller]
 fn look_up<A: std::net::ToSocketAddrs<Iter = vec::IntoIter<SocketAddr>> + Sync + ?Sized>(
-    name: &A,
+    name: &str,
+    address: &A,
 ) -> io::Result<vec::IntoIter<SocketAddr>> {
-    thread::blocking(|| name.to_socket_addrs())
+    thread::blocking(|| address.to_socket_addrs()).map_err(|refused| match refused.kind() {
+        // It is no address, and nobody was asked.
+        io::ErrorKind::InvalidInput => refused,
+        kind => io::Error::new(kind, format!("`{name}` could not be looked up: {refused}")),
+    })
 }
 
 macro_rules! without_lookup {
@@ -74,7 +79,7 @@ impl ToSocketAddrs for str {
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         match self.parse() {
             Ok(address) => one(address),
-            Err(_) => look_up(self),
+            Err(_) => look_up(self, self),
         }
     }
 }
@@ -91,7 +96,7 @@ impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         match self.0.parse::<IpAddr>() {
             Ok(address) => one(SocketAddr::new(address, self.1)),
-            Err(_) => look_up(self),
+            Err(_) => look_up(self.0, self),
         }
     }
 }

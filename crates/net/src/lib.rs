@@ -25,10 +25,13 @@
 
 mod address;
 mod exhausted;
+pub mod fs;
+pub mod io;
 pub mod process;
 pub mod signal;
 mod socket;
 mod tcp;
+mod text;
 
 pub use address::ToSocketAddrs;
 pub use exhausted::DescriptorsExhausted;

@@ -156,8 +156,8 @@ pub use runtime::{Runtime, run};
 pub use trefoil_macros::{main, test};
 pub use trefoil_runtime::cancel::Cancelled;
 pub use trefoil_runtime::{
-    Model, Monitoring, Reason, RunState, StackUsage, Stall, ThreadInfo, UnknownModel, Waiting,
-    in_runtime, stack_usage, thread_local, threads,
+    BlockingStats, Model, Monitoring, Reason, RunState, StackUsage, Stall, ThreadInfo,
+    UnknownModel, Waiting, blocking_stats, in_runtime, stack_usage, thread_local, threads,
 };
 
 /// Channels between threads, as in `crossbeam-channel`.
@@ -291,6 +291,32 @@ pub mod process {
 /// ```
 pub mod signal {
     pub use trefoil_net::signal::*;
+}
+
+/// Files and directories, as in `std::fs`.
+///
+/// A call that may wait parks its thread, on every model. Others of the same OS thread go on.
+///
+/// ```
+/// let name = trefoil::run(|| trefoil::fs::read_to_string("/proc/self/comm"))?;
+/// assert!(name.ends_with('\n'));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub mod fs {
+    pub use trefoil_net::fs::*;
+}
+
+/// Readers and writers, as in `std::io`, whose traits and types these are. Standard input and output park
+/// their thread, where `std`'s block the OS thread.
+///
+/// ```
+/// use trefoil::io::{self, Write};
+///
+/// trefoil::run(|| writeln!(io::stdout(), "hello"))?;
+/// # Ok::<(), io::Error>(())
+/// ```
+pub mod io {
+    pub use trefoil_net::io::*;
 }
 
 /// For the attributes' expansions alone.
