@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpid;
+use trefoil_net::fs::{self, File};
 use trefoil_net::process::{Command, Stdio};
 use trefoil_net::signal::{SIGUSR1, on};
 use trefoil_net::{TcpListener, TcpStream};
@@ -20,6 +21,7 @@ use trefoil_sync::{
 
 use crate::Subject;
 use crate::child;
+use crate::fs::Place;
 use crate::subject::run;
 use crate::witness::{Spawns, Witness, find, join_all, until, until_waiting};
 
@@ -336,6 +338,55 @@ fn reader_of_three(mut socket: TcpStream) -> thread::JoinHandle<[u8; 3]> {
     });
     until_waiting(reader.thread(), Reason::Read);
     reader
+}
+
+/// A file is written and locked by both, also by a kernel thread and a plain one; and who waits for the
+/// other to open a FIFO is let go by it.
+pub fn a_file_crosses<A: Subject, B: Subject>() {
+    const LINES: usize = 20;
+    fn write(file: &File, name: &str) {
+        let mut file = file;
+        for number in 0..LINES {
+            file.lock().unwrap();
+            writeln!(file, "{name} {number}").unwrap();
+            file.unlock().unwrap();
+        }
+    }
+    let place = Place::new();
+    let open = || {
+        File::options()
+            .append(true)
+            .create(true)
+            .open(place.at("log"))
+            .unwrap()
+    };
+    let (first, second, plain) = (Arc::new(open()), open(), open());
+    let shared = Arc::clone(&first);
+    let fifo = place.fifo("fifo");
+    let other_end = fifo.clone();
+    let plain = std::thread::spawn(move || write(&plain, "plain"));
+    both::<A, B, _, _>(
+        move || {
+            write(&first, "first");
+            assert_eq!(fs::read(fifo).unwrap(), b"crossed");
+        },
+        move || {
+            // An open file of its own, and one that both have.
+            write(&second, "second");
+            (&*shared).write_all(b"shared\n").unwrap();
+            fs::write(other_end, "crossed").unwrap();
+        },
+    );
+    plain.join().unwrap();
+    let text = fs::read_to_string(place.at("log")).unwrap();
+    assert_eq!(text.lines().count(), 3 * LINES + 1);
+    for name in ["first", "second", "plain"] {
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        assert!(
+            lines.eq((0..LINES).map(|number| format!("{name} {number}"))),
+            "{text}"
+        );
+    }
 }
 
 /// A socket that was waited for in one goes on in the other, also while the OS thread that

@@ -21,6 +21,7 @@ use trefoil_sync::channel::bounded;
 use crate::Subject;
 use crate::child::end_of;
 use crate::fs::Place;
+use crate::seed::draw;
 use crate::subject::run;
 use crate::witness::{Bomb, find, join_all, refusal, until_waiting};
 
@@ -322,11 +323,53 @@ pub fn a_broken_pipe_is_an_error<S: Subject>() {
 /// Inside `no_suspend` reading and writing are refused, on every model.
 pub fn a_call_is_refused_in_no_suspend<S: Subject>() {
     apart::<S>(|| {
-        let _writer = input();
+        let mut writer = input();
         let _reader = output();
         refusal(|| thread::no_suspend(|| stdin().read(&mut [0; 8])));
+        writer.write_all(b"text").unwrap();
+        drop(writer);
+        // Also where it would not wait; and what is there is left.
+        refusal(|| thread::no_suspend(|| stdin().read(&mut [0; 8])));
         refusal(|| thread::no_suspend(|| stdout().write_all(b"text\n")));
+        let mut all = String::new();
+        stdin().read_to_string(&mut all).unwrap();
+        assert_eq!(all, "text");
     });
+}
+
+/// Timeouts race with pieces of lines: each line comes once, and as a whole.
+pub fn no_line_is_lost_to_a_timeout<S: Subject>() {
+    const LINES: usize = 300;
+    end_of(|| {
+        let mut random = draw().random();
+        run::<S, _>(move || {
+            let mut writer = input();
+            let mut pieces = random.branch();
+            let writes = thread::spawn(move || {
+                let text: String = (0..LINES).map(|line| format!("line {line}\n")).collect();
+                let mut rest = text.as_bytes();
+                while !rest.is_empty() {
+                    let length = usize::try_from(pieces.below(12)).unwrap().min(rest.len());
+                    let (piece, others) = rest.split_at(length);
+                    writer.write_all(piece).unwrap();
+                    rest = others;
+                    thread::sleep(Duration::from_micros(pieces.below(60)));
+                }
+            });
+            let mut next = 0;
+            while next < LINES {
+                let patience = Duration::from_micros(random.below(120));
+                let mut line = String::new();
+                if let Ok(read) = timeout(patience, || stdin().read_line(&mut line)) {
+                    read.unwrap();
+                    assert_eq!(line, format!("line {next}\n"));
+                    next += 1;
+                }
+            }
+            writes.join().unwrap();
+        });
+    })
+    .assert_came_through();
 }
 
 /// `copy` takes everything, from any reader to any writer, and parks where they do.

@@ -495,6 +495,7 @@ macro_rules! suite {
                 output_is_in_order,
                 a_broken_pipe_is_an_error,
                 a_call_is_refused_in_no_suspend,
+                no_line_is_lost_to_a_timeout,
                 everything_is_copied,
             }
             plain {
@@ -718,6 +719,7 @@ macro_rules! suite_across {
             a_token_crosses,
             a_barrier_waits_for_both,
             a_socket_crosses,
+            a_file_crosses,
             a_socket_leaves_a_busy_worker,
             a_socket_is_shared_with_a_busy_worker,
             a_child_serves_both,

@@ -17,6 +17,9 @@
 //! waits. Timeouts are deadlines of that wait, not options of the socket, so they hold in every
 //! model and cost nothing while data comes.
 //!
+//! Files, and standard input and output, are in [`fs`] and [`io`]. Readiness is no help there, or not
+//! enough: what may block is made by [`trefoil_runtime::thread::blocking`].
+//!
 //! Name resolution may block, so it goes to [`trefoil_runtime::thread::blocking`]; see
 //! [`ToSocketAddrs`].
 

@@ -85,8 +85,8 @@
 //! waits, never the object. Only spawning needs a runtime.
 //!
 //! A call that blocks the OS thread, such as reading a file by `std::fs` or a lock of `std::sync`
-//! that is held for long, stops the neighbours of a green or hybrid thread;
-//! [`thread::blocking`] takes it elsewhere.
+//! that is held for long, stops the neighbours of a green or hybrid thread. [`fs`], [`io`] and [`sync`] do
+//! not; [`thread::blocking`] takes what else blocks elsewhere.
 //!
 //! # A stack overflow
 //!

@@ -60,12 +60,15 @@ impl Input {
     }
 
     fn read_some(&mut self) -> io::Result<usize> {
-        let old = self.bytes.len();
-        self.bytes.resize(old + PIECE, 0);
-        let room = &mut self.bytes[old..];
-        let read = thread::blocking(|| io::stdin().lock().read(room));
-        self.bytes.truncate(old + *read.as_ref().unwrap_or(&0));
-        read
+        let bytes = &mut self.bytes;
+        // A call that is refused has not begun: the buffer is as it was.
+        thread::blocking(|| {
+            let old = bytes.len();
+            bytes.resize(old + PIECE, 0);
+            let read = io::stdin().lock().read(&mut bytes[old..]);
+            bytes.truncate(old + *read.as_ref().unwrap_or(&0));
+            read
+        })
     }
 
     /// Waits until `delimiter` is there, or the end, and tells how many bytes that makes.
