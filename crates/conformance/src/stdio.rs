@@ -329,8 +329,16 @@ pub fn a_call_is_refused_in_no_suspend<S: Subject>() {
         writer.write_all(b"text").unwrap();
         drop(writer);
         // Also where it would not wait; and what is there is left.
-        refusal(|| thread::no_suspend(|| stdin().read(&mut [0; 8])));
-        refusal(|| thread::no_suspend(|| stdout().write_all(b"text\n")));
+        let said = refusal(|| thread::no_suspend(|| stdin().read(&mut [0; 8])));
+        assert!(
+            said.contains("at crates/conformance/src/stdio.rs"),
+            "{said}"
+        );
+        let said = refusal(|| thread::no_suspend(|| stdout().write_all(b"text\n")));
+        assert!(
+            said.contains("at crates/conformance/src/stdio.rs"),
+            "{said}"
+        );
         let mut all = String::new();
         stdin().read_to_string(&mut all).unwrap();
         assert_eq!(all, "text");

@@ -378,7 +378,9 @@ mod tests {
         let gate = Arc::new(Mutex::new(gate));
         for number in 1..=5 {
             let gate = Arc::clone(&gate);
-            let waits = move || drop(gate.lock().unwrap().recv().is_err());
+            let waits = move || {
+                let _ = gate.lock().unwrap().recv();
+            };
             pool.submit(Box::new(waits)).unwrap_or_else(refused);
             assert_eq!(pool.threads(), number.min(2));
             assert_eq!(pool.idle_and_queued(), (0, number.saturating_sub(2)));

@@ -46,6 +46,7 @@ impl Input {
     }
 
     /// Waits for more, and tells how much came. 0: the end.
+    #[track_caller]
     fn read_more(&mut self, wait: Wait) -> io::Result<usize> {
         self.bytes.drain(..self.taken);
         self.taken = 0;
@@ -59,6 +60,7 @@ impl Input {
         }
     }
 
+    #[track_caller]
     fn read_some(&mut self) -> io::Result<usize> {
         let bytes = &mut self.bytes;
         // A call that is refused has not begun: the buffer is as it was.
@@ -72,6 +74,7 @@ impl Input {
     }
 
     /// Waits until `delimiter` is there, or the end, and tells how many bytes that makes.
+    #[track_caller]
     fn until(&mut self, delimiter: u8, wait: Wait) -> io::Result<usize> {
         let mut searched = 0;
         loop {
