@@ -87,7 +87,8 @@ pub fn what_is_written_is_read<S: Subject>() {
             .open(&path)
             .unwrap();
         file.write_all(b"first ").unwrap();
-        write!(file, "{}-{}", 2, "second").unwrap();
+        let second = "second";
+        write!(file, "{}-{second}", 2).unwrap();
         let parts = [IoSlice::new(b" thi"), IoSlice::new(b"rd")];
         assert_eq!((&file).write_vectored(&parts).unwrap(), 6);
         file.flush().unwrap();

@@ -263,7 +263,8 @@ pub fn output_is_in_order<S: Subject>() {
     apart::<S>(|| {
         let mut reader = output();
         let mut out = stdout();
-        write!(out, "one {} ", "two").unwrap();
+        let two = "two";
+        write!(out, "one {two} ").unwrap();
         io::stdout().write_all(b"three ").unwrap();
         out.write_all(b"four\n").unwrap();
         let threads = (0..THREADS).map(|number| {
@@ -306,7 +307,8 @@ pub fn a_broken_pipe_is_an_error<S: Subject>() {
         let (mut reader, writer) = io::pipe().unwrap();
         let before = io::stderr().as_fd().try_clone_to_owned().unwrap();
         dup2_stderr(&writer).unwrap();
-        let told = write!(stderr(), "at {}", "once");
+        let once = "once";
+        let told = write!(stderr(), "at {once}");
         dup2_stderr(&before).unwrap();
         told.unwrap();
         let mut heard = [0; 7];
