@@ -10,7 +10,7 @@
 //! # What it costs
 //!
 //! On green and hybrid a call goes to another OS thread and back: some microseconds. So read and write
-//! much at once. [`read`], [`write`], [`copy`], `read_to_end`, `read_exact` and `write_all` are one call
+//! much at once. [`read`], [`write()`], [`copy`], `read_to_end`, `read_exact` and `write_all` are one call
 //! each, however long they take; `write!` is one, too. What a program reads or writes in small pieces
 //! belongs into a [`BufReader`](std::io::BufReader) or [`BufWriter`](std::io::BufWriter).
 //!
