@@ -608,7 +608,9 @@ pub fn no_descriptor_is_left<S: Subject>() {
                 let _half = fs::read_dir("/proc").unwrap();
             }
         });
-        assert_eq!(open(), before);
+        // An OS thread of the pool that has just woken a thread of the run holds on to what that was done with
+        // for a moment.
+        until(|| open() == before);
     })
     .assert_came_through();
 }
