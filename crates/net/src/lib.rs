@@ -1,16 +1,18 @@
-//! Sockets for threads of every model: the types and methods of `std::net`, written once over
-//! [`trefoil_runtime::Source`].
+//! Sockets and pipes for threads of every model: the types and methods of `std::net`,
+//! `std::os::unix::net` and `std::io::pipe`, written once over [`trefoil_runtime::Source`].
 //!
 //! A call that would block parks the calling thread, in every model, and other threads run on;
 //! each such call is a cancellation point. The sockets belong to no runtime: they may be made
 //! in one, used in another, and used by a plain `std::thread`.
 //!
 //! ```text
-//!   TcpListener · TcpStream          tcp/: what waits, for how long
-//!   ─────────────────────────
-//!   socket                           one system call each, never waits
-//!   ─────────────────────────
-//!   trefoil_runtime::Source          who waits for a descriptor, and how it is woken
+//!   TcpListener · TcpStream · UdpSocket · Unix… · pipe     what a program names
+//!   ──────────────────────────────────────────────────
+//!   handle: bytes · datagram · accept · modes              what waits, for how long
+//!   ──────────────────────────────────────────────────
+//!   socket                                                 one system call each, never waits
+//!   ──────────────────────────────────────────────────
+//!   trefoil_runtime::Source                                who waits, and how it is woken
 //! ```
 //!
 //! Readiness is learnt from the operations: each is tried first, and only one that would block
@@ -26,17 +28,29 @@
 // Models need the protocols only; what waits for real things is left out.
 #![cfg(not(trefoil_loom))]
 
+mod accept;
 mod address;
+mod bytes;
+mod convert;
+mod datagram;
 mod exhausted;
 pub mod fs;
 pub mod io;
+mod handle;
+mod methods;
+mod modes;
+mod pipe;
 pub mod process;
 pub mod signal;
 mod socket;
 mod tcp;
 mod text;
+mod udp;
+pub mod unix;
 
 pub use address::ToSocketAddrs;
 pub use exhausted::DescriptorsExhausted;
+pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use std::net::Shutdown;
-pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use tcp::{Incoming, TcpListener, TcpListenerBuilder, TcpStream};
+pub use udp::UdpSocket;

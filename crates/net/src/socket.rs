@@ -1,19 +1,29 @@
-//! The system calls, one each. None of them waits: the descriptors are non-blocking.
+//! The system calls on sockets, one each. None of them waits: the descriptors are non-blocking.
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
+use crate::bytes::Kind;
 use crate::exhausted::explain;
 
-/// The system refuses a call with more buffers; `std` hands on the first ones, and so do we.
-pub(crate) const MOST_BUFFERS: usize = libc::UIO_MAXIOV as usize;
+/// Sockets that carry a stream of bytes.
+pub(crate) struct Socket;
+
+/// A new one, connected to nobody.
+pub(crate) fn new(
+    domain: Domain,
+    kind: Type,
+    protocol: Option<Protocol>,
+) -> io::Result<socket2::Socket> {
+    socket2::Socket::new(domain, kind.nonblocking().cloexec(), protocol).map_err(explain)
+}
 
 /// Takes a connection from a listener's queue.
-pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SocketAddr)> {
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SockAddr)> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: `try_init` gives room for an address and its length, which `accept4` fills when
     // it succeeds; the listener is open.
@@ -27,18 +37,12 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SocketAdd
     };
     let (fd, address) = accepted.map_err(explain)?;
     // SAFETY: `accept4` has just given us the descriptor.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    match address.as_socket() {
-        Some(address) => Ok((fd, address)),
-        None => Err(io::Error::other("the peer has no internet address")),
-    }
+    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, address))
 }
 
 /// Begins to connect. The attempt goes on by itself; [`connected`] tells its end.
 pub(crate) fn connect(to: SocketAddr) -> io::Result<OwnedFd> {
-    let kind = Type::STREAM.nonblocking().cloexec();
-    let socket =
-        Socket::new(Domain::for_address(to), kind, Some(Protocol::TCP)).map_err(explain)?;
+    let socket = new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
     match socket.connect(&to.into()) {
         Err(error) if !is_under_way(&error) => Err(error),
         _ => Ok(socket.into()),
@@ -67,31 +71,91 @@ pub(crate) fn connected(fd: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+impl Kind for Socket {
+    #[inline]
+    fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+        recv(fd, buffer)
+    }
+
+    fn read_vectored(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*SockRef::from(&fd)).read_vectored(buffers)
+    }
+
+    #[inline]
+    fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+        send(fd, bytes)
+    }
+
+    fn write_vectored(fd: BorrowedFd<'_>, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        SockRef::from(&fd).send_vectored_with_flags(bytes, libc::MSG_NOSIGNAL)
+    }
+}
+
+#[inline]
+pub(crate) fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     (&*SockRef::from(&fd)).read(buffer)
 }
 
-pub(crate) fn read_vectored(
-    fd: BorrowedFd<'_>,
-    buffers: &mut [IoSliceMut<'_>],
-) -> io::Result<usize> {
-    (&*SockRef::from(&fd)).read_vectored(buffers)
-}
-
 pub(crate) fn peek(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: bytes that are initialized may be seen as ones that need not be; `peek` only
-    // writes initialized ones.
-    let buffer = unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) };
-    SockRef::from(&fd).peek(buffer)
+    // SAFETY: `recv(2)` writes initialized bytes only.
+    SockRef::from(&fd).peek(unsafe { as_uninit(buffer) })
 }
 
-// A peer that has gone is an error, not a signal that ends the process.
-pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+pub(crate) fn recv_from(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+    // SAFETY: `recvfrom(2)` writes initialized bytes only.
+    SockRef::from(&fd).recv_from(unsafe { as_uninit(buffer) })
+}
+
+pub(crate) fn peek_from(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+    // SAFETY: `recvfrom(2)` writes initialized bytes only.
+    SockRef::from(&fd).peek_from(unsafe { as_uninit(buffer) })
+}
+
+/// Bytes that are initialized, seen as ones that need not be.
+///
+/// # Safety
+///
+/// Only initialized bytes are written to it.
+unsafe fn as_uninit(buffer: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+    // SAFETY: the same memory, as long; the caller keeps it initialized.
+    unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) }
+}
+
+// A peer that has gone is an error, not a signal that ends the process. Here and below.
+#[inline]
+pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     SockRef::from(&fd).send_with_flags(bytes, libc::MSG_NOSIGNAL)
 }
 
-pub(crate) fn write_vectored(fd: BorrowedFd<'_>, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-    SockRef::from(&fd).send_vectored_with_flags(bytes, libc::MSG_NOSIGNAL)
+pub(crate) fn send_to(fd: BorrowedFd<'_>, bytes: &[u8], to: &SockAddr) -> io::Result<usize> {
+    SockRef::from(&fd).send_to_with_flags(bytes, to, libc::MSG_NOSIGNAL)
+}
+
+/// Whether it has room: `WouldBlock` if not.
+pub(crate) fn writable(fd: BorrowedFd<'_>) -> io::Result<()> {
+    match poll(fd, libc::POLLOUT)? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it was shut down for receiving.
+pub(crate) fn is_ended(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(poll(fd, libc::POLLRDHUP)? & libc::POLLRDHUP != 0)
+}
+
+/// What of `events`, errors and the end holds now.
+fn poll(fd: BorrowedFd<'_>, events: libc::c_short) -> io::Result<libc::c_short> {
+    let mut asked = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    // SAFETY: one pollfd, alive for the call, which does not wait.
+    match unsafe { libc::poll(&raw mut asked, 1, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(asked.revents),
+    }
 }
 
 /// Another descriptor of the same socket.
@@ -100,8 +164,8 @@ pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 }
 
 /// The internet address that a call has given.
-pub(crate) fn internet(address: io::Result<SockAddr>) -> io::Result<SocketAddr> {
-    address?
+pub(crate) fn internet(address: &SockAddr) -> io::Result<SocketAddr> {
+    address
         .as_socket()
         .ok_or_else(|| io::Error::other("the socket has no internet address"))
 }

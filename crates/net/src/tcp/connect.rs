@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use trefoil_runtime::{Interest, Reason, Wait, thread};
 
-use super::modes::zero;
 use super::stream::TcpStream;
 use crate::address::{self, ToSocketAddrs};
+use crate::modes::zero;
 use crate::socket;
 
 impl TcpStream {
@@ -78,6 +78,7 @@ fn connect_as(address: SocketAddr, wait: Wait) -> io::Result<TcpStream> {
     let stream = TcpStream::from_nonblocking(socket::connect(address)?);
     let wait = wait.cancellable();
     let attempt = stream
+        .handle
         .source
         .io(Interest::Write, &wait, |()| false, socket::connected);
     match attempt {

@@ -1,25 +1,16 @@
 //! Where connections are waited for.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::sync::Arc;
-use std::time::Duration;
 
-use socket2::SockRef;
-use trefoil_runtime::{Interest, Reason, Source, Wait, thread};
-
+use super::builder::TcpListenerBuilder;
 use super::incoming::Incoming;
-use super::modes::Modes;
 use super::stream::TcpStream;
 use crate::address::{self, ToSocketAddrs};
-use crate::exhausted::{self, DescriptorsExhausted};
+use crate::exhausted;
+use crate::handle::Handle;
 use crate::socket;
-
-/// How long `accept` pauses before it says that descriptors are exhausted.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// A socket that accepts connections, as [`std::net::TcpListener`].
 ///
@@ -36,9 +27,41 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// assert_eq!(&heard, b"hello");
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// # A server
+///
+/// One thread accepts, and each connection has a thread of its own. That balances by itself on
+/// every model: on hybrid a new thread starts on whichever worker has nothing to do, on kernel the
+/// operating system sees to it.
+///
+/// ```
+/// use std::io::{self, Read, Write};
+/// use trefoil_net::{TcpListener, TcpStream};
+///
+/// fn serve(mut connection: TcpStream) -> io::Result<()> {
+///     let mut question = String::new();
+///     connection.read_to_string(&mut question)?;
+///     connection.write_all(question.to_uppercase().as_bytes())
+/// }
+///
+/// # use trefoil_runtime::thread;
+/// # fn served(listener: TcpListener, most: usize) -> io::Result<()> {
+/// for connection in listener.incoming() {
+///     # let most = ();
+///     match connection {
+///         // The handle is dropped: nobody joins it.
+///         Ok(connection) => drop(thread::spawn(move || serve(connection))),
+///         // Of one connection, or for want of descriptors: then `accept` has paused already.
+///         Err(refused) => eprintln!("not accepted: {refused}"),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// If accepting itself is too much for one thread, see
+/// [`bind_sharded`](TcpListenerBuilder::bind_sharded).
 pub struct TcpListener {
-    pub(super) source: Source,
-    pub(super) modes: Arc<Modes>,
+    pub(crate) handle: Handle,
 }
 
 impl TcpListener {
@@ -90,34 +113,23 @@ impl TcpListener {
     /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let wait = Wait::new(Reason::Accept);
-        // Whether it was the last one in the queue is not told.
-        let accepted = self.modes.io(
-            &self.source,
-            Interest::Read,
-            wait,
-            |_| false,
-            socket::accept,
-        );
-        match accepted {
-            Ok((fd, address)) => Ok((TcpStream::from_nonblocking(fd), address)),
-            Err(refused) => {
-                self.pause_if_exhausted(&refused);
-                Err(refused)
-            }
-        }
+        let (fd, address) = self.handle.accept()?;
+        let stream = TcpStream::from_nonblocking(fd);
+        Ok((stream, socket::internet(&address)?))
     }
 
-    /// A server that only tries again would keep the threads from running that could close
-    /// connections: fibers of its OS thread.
-    #[track_caller]
-    fn pause_if_exhausted(&self, refused: &io::Error) {
-        let exhausted = refused
-            .get_ref()
-            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<DescriptorsExhausted>);
-        if exhausted && !self.modes.is_nonblocking() {
-            thread::sleep(PAUSE);
-        }
+    /// Options that come before the address: the length of the queue, `only_v6`, several
+    /// listeners at one address. Does not wait.
+    ///
+    /// ```
+    /// use trefoil_net::TcpListener;
+    ///
+    /// let listener = TcpListener::builder().backlog(16).bind("127.0.0.1:0")?;
+    /// # drop(listener);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn builder() -> TcpListenerBuilder {
+        TcpListenerBuilder::new()
     }
 
     /// The connections, one after the other, without an end; each is an
@@ -136,119 +148,5 @@ impl TcpListener {
     /// ```
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
-    }
-
-    /// The address at which it listens. Does not wait.
-    ///
-    /// # Errors
-    ///
-    /// What `getsockname(2)` says.
-    ///
-    /// ```
-    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
-    /// assert!(listener.local_addr()?.ip().is_loopback());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::internet(self.socket().local_addr())
-    }
-
-    /// Another handle to the same socket, with a descriptor of its own: a connection goes to
-    /// one of them. They share [`set_nonblocking`](TcpListener::set_nonblocking). Each can be
-    /// watched by another worker, so that several can accept at the same time.
-    ///
-    /// # Errors
-    ///
-    /// At the limit of descriptors, [`DescriptorsExhausted`](crate::DescriptorsExhausted).
-    ///
-    /// ```
-    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
-    /// let other = listener.try_clone()?;
-    /// assert_eq!(other.local_addr()?, listener.local_addr()?);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn try_clone(&self) -> io::Result<TcpListener> {
-        Ok(TcpListener {
-            source: Source::from_nonblocking(socket::duplicate(self.source.as_fd())?),
-            modes: Arc::clone(&self.modes),
-        })
-    }
-
-    /// Whether [`accept`](TcpListener::accept) fails with `WouldBlock` instead of waiting. A
-    /// thread that waits already goes on waiting. The descriptor is non-blocking either way.
-    ///
-    /// # Errors
-    ///
-    /// None; `std`'s may have one.
-    ///
-    /// ```
-    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
-    /// listener.set_nonblocking(true)?;
-    /// assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.modes.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Sets how many routers packets may pass.
-    ///
-    /// # Errors
-    ///
-    /// What `setsockopt(2)` says.
-    ///
-    /// ```
-    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
-    /// listener.set_ttl(42)?;
-    /// assert_eq!(listener.ttl()?, 42);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.socket().set_ttl_v4(ttl)
-    }
-
-    /// How many routers packets may pass; see [`set_ttl`](TcpListener::set_ttl).
-    ///
-    /// # Errors
-    ///
-    /// What `getsockopt(2)` says.
-    ///
-    /// ```
-    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
-    /// assert!(listener.ttl()? > 0);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.socket().ttl_v4()
-    }
-
-    /// Takes the socket's pending error.
-    ///
-    /// # Errors
-    ///
-    /// What `getsockopt(2)` says.
-    ///
-    /// ```
-    /// let listener = trefoil_net::TcpListener::bind("127.0.0.1:0")?;
-    /// assert!(listener.take_error()?.is_none());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket().take_error()
-    }
-
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.source)
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = f.debug_struct("TcpListener");
-        if let Ok(address) = self.local_addr() {
-            text.field("addr", &address);
-        }
-        text.field("fd", &self.as_raw_fd()).finish()
     }
 }

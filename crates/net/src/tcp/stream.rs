@@ -1,17 +1,14 @@
 //! One end of a connection.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use socket2::SockRef;
-use trefoil_runtime::{Interest, Source};
 
-use super::modes::Modes;
+use crate::handle::Handle;
 use crate::socket;
 
 /// One end of a TCP connection, as [`std::net::TcpStream`].
@@ -21,6 +18,9 @@ use crate::socket;
 /// `Read` and `Write` are there for `&TcpStream` too.
 ///
 /// A peer that has gone makes a write fail with `BrokenPipe`; no signal is raised.
+///
+/// Options that are not here are set by `socket2::SockRef::from(&stream)`, and a socket that
+/// was made by `socket2` is taken over by `TcpStream::try_from(OwnedFd::from(socket))`.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -43,15 +43,13 @@ use crate::socket;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpStream {
-    pub(super) source: Source,
-    pub(super) modes: Arc<Modes>,
+    pub(crate) handle: Handle,
 }
 
 impl TcpStream {
     pub(super) fn from_nonblocking(fd: OwnedFd) -> TcpStream {
         TcpStream {
-            source: Source::from_nonblocking(fd),
-            modes: Arc::default(),
+            handle: Handle::from_nonblocking(fd),
         }
     }
 
@@ -67,144 +65,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket::internet(self.socket().peer_addr())
-    }
-
-    /// The address of this end. Does not wait.
-    ///
-    /// # Errors
-    ///
-    /// What `getsockname(2)` says.
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// assert_eq!(left.local_addr()?, right.peer_addr()?);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::internet(self.socket().local_addr())
-    }
-
-    /// Ends the connection in one direction or both. Threads that wait for a direction that
-    /// was ended go on, through whichever handle they wait. Does not wait.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` when the connection is over.
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// use std::io::Read;
-    /// use trefoil_net::Shutdown;
-    ///
-    /// left.shutdown(Shutdown::Write)?;
-    /// assert_eq!((&right).read(&mut [0; 8])?, 0); // the end
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket().shutdown(how)
-    }
-
-    /// Another handle to the same socket, with a descriptor of its own, which may be watched
-    /// by another worker. They share the timeouts and
-    /// [`set_nonblocking`](TcpStream::set_nonblocking); the connection ends with the last one.
-    ///
-    /// # Errors
-    ///
-    /// At the limit of descriptors, [`DescriptorsExhausted`](crate::DescriptorsExhausted).
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// let clone = left.try_clone()?;
-    /// assert_eq!(clone.local_addr()?, left.local_addr()?);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        Ok(TcpStream {
-            source: Source::from_nonblocking(socket::duplicate(self.source.as_fd())?),
-            modes: Arc::clone(&self.modes),
-        })
-    }
-
-    /// How long a read waits before it fails with `WouldBlock`. `None`: without a limit. A
-    /// read that waits already keeps its limit.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if it is 0.
-    ///
-    /// ```
-    /// use std::io::{ErrorKind, Read};
-    /// use std::time::Duration;
-    ///
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// left.set_read_timeout(Some(Duration::from_millis(5)))?;
-    /// let refused = (&left).read(&mut [0; 8]).unwrap_err();
-    /// assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-    /// # drop(right);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.modes.set_timeout(Interest::Read, timeout)
-    }
-
-    /// How long a write waits before it fails with `WouldBlock`. `None`: without a limit. A
-    /// write that waits already keeps its limit.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if it is 0.
-    ///
-    /// ```
-    /// use std::io::{ErrorKind, Write};
-    /// use std::time::Duration;
-    ///
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// left.set_write_timeout(Some(Duration::from_millis(5)))?;
-    /// // Nobody reads: at some point there is no room.
-    /// let refused = loop {
-    ///     if let Err(refused) = (&left).write(&[0; 65536]) {
-    ///         break refused;
-    ///     }
-    /// };
-    /// assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-    /// # drop(right);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.modes.set_timeout(Interest::Write, timeout)
-    }
-
-    /// How long a read waits.
-    ///
-    /// # Errors
-    ///
-    /// None; `std`'s may have one.
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// assert_eq!(left.read_timeout()?, None);
-    /// # drop(right);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.modes.timeout(Interest::Read))
-    }
-
-    /// How long a write waits.
-    ///
-    /// # Errors
-    ///
-    /// None; `std`'s may have one.
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// assert_eq!(left.write_timeout()?, None);
-    /// # drop(right);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.modes.timeout(Interest::Write))
+        socket::internet(&self.handle.socket().peer_addr()?)
     }
 
     /// Whether small writes are sent at once, and not collected for a while.
@@ -240,46 +101,33 @@ impl TcpStream {
         self.socket().tcp_nodelay()
     }
 
-    /// Whether reads and writes fail with `WouldBlock` instead of waiting. A thread that waits
-    /// already goes on waiting. The descriptor is non-blocking either way.
-    ///
-    /// # Errors
-    ///
-    /// None; `std`'s may have one.
-    ///
-    /// ```
-    /// use std::io::{ErrorKind, Read};
-    ///
-    #[doc = include_str!("../../doc/pair.txt")]
-    /// left.set_nonblocking(true)?;
-    /// let refused = (&left).read(&mut [0; 8]).unwrap_err();
-    /// assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-    /// # drop(right);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.modes.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Sets how many routers packets may pass.
+    /// What closing the stream does with what was written and has not been sent yet. `None`, as
+    /// at first: it is sent in the background. 0: it is thrown away, and the peer gets a reset.
+    /// More: the operating system goes on sending for so long, in whole seconds, and closing the
+    /// last handle blocks meanwhile: on green and hybrid the whole OS thread. There, end the
+    /// connection by [`shutdown`](TcpStream::shutdown) and read to its end instead, or drop the
+    /// stream in [`thread::blocking`](trefoil_runtime::thread::blocking). Setting it does not wait.
     ///
     /// # Errors
     ///
     /// What `setsockopt(2)` says.
     ///
     /// ```
+    /// use std::io::{ErrorKind, Read};
+    /// use std::time::Duration;
+    ///
     #[doc = include_str!("../../doc/pair.txt")]
-    /// left.set_ttl(42)?;
-    /// assert_eq!(left.ttl()?, 42);
-    /// # drop(right);
+    /// left.set_linger(Some(Duration::ZERO))?;
+    /// drop(left);
+    /// let refused = (&right).read(&mut [0; 8]).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::ConnectionReset);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.socket().set_ttl_v4(ttl)
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.handle.socket().set_linger(linger)
     }
 
-    /// How many routers packets may pass; see [`set_ttl`](TcpStream::set_ttl).
+    /// How long closing the stream goes on sending; see [`set_linger`](TcpStream::set_linger).
     ///
     /// # Errors
     ///
@@ -287,44 +135,38 @@ impl TcpStream {
     ///
     /// ```
     #[doc = include_str!("../../doc/pair.txt")]
-    /// assert!(left.ttl()? > 0);
+    /// assert_eq!(left.linger()?, None);
     /// # drop(right);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.socket().ttl_v4()
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        self.handle.socket().linger()
     }
 
-    /// Takes the socket's pending error.
+    /// Reads without taking what it reads, so that the next read finds it again. Waits as
+    /// `read` does. A cancellation point.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// As `read`: `WouldBlock` when the [timeout](TcpStream::set_read_timeout) is over.
     ///
     /// ```
+    /// use std::io::{Read, Write};
+    ///
     #[doc = include_str!("../../doc/pair.txt")]
-    /// assert!(left.take_error()?.is_none());
-    /// # drop(right);
+    /// (&left).write_all(b"x")?;
+    /// let mut byte = [0];
+    /// assert_eq!(right.peek(&mut byte)?, 1);
+    /// assert_eq!((&right).read(&mut byte)?, 1);
+    /// assert_eq!(&byte, b"x");
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket().take_error()
+    #[track_caller]
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.handle.peek(buffer)
     }
 
     fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.source)
-    }
-}
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = f.debug_struct("TcpStream");
-        if let Ok(address) = self.local_addr() {
-            text.field("addr", &address);
-        }
-        if let Ok(peer) = self.peer_addr() {
-            text.field("peer", &peer);
-        }
-        text.field("fd", &self.as_raw_fd()).finish()
+        self.handle.socket()
     }
 }

@@ -1,4 +1,4 @@
-//! Reading and writing.
+//! Reading and writing streams of bytes: sockets and pipes.
 //!
 //! The traits' own methods for more than one call (`read_exact`, `write_all`, …) are handed on
 //! too, so that a dump names the line of the program that waits, and not one inside `std`.
@@ -6,73 +6,58 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 
 use trefoil_runtime::{Interest, Reason, Wait};
 
-use super::stream::TcpStream;
-use crate::socket;
+use crate::handle::Handle;
+use crate::pipe::{Pipe, PipeReader, PipeWriter};
+use crate::socket::Socket;
+use crate::tcp::TcpStream;
+use crate::unix::UnixStream;
+
+/// The system calls of one kind of stream. None of them waits.
+pub(crate) trait Kind {
+    fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize>;
+    fn read_vectored(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+    /// A reader that has gone is an error, and not a signal that ends the process.
+    fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize>;
+    /// The same.
+    fn write_vectored(fd: BorrowedFd<'_>, bytes: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+/// The system refuses a call with more buffers; `std` hands on the first ones, and so do we.
+const MOST_BUFFERS: usize = libc::UIO_MAXIOV as usize;
 
 /// A stream, with what its waits are noted as.
-struct Placed<'a> {
-    stream: &'a TcpStream,
+struct Placed<'a, K> {
+    handle: &'a Handle,
     wait: Wait,
+    kind: PhantomData<K>,
 }
 
-impl TcpStream {
+impl<'a, K: Kind> Placed<'a, K> {
     #[track_caller]
     #[inline]
-    fn reader(&self) -> Placed<'_> {
+    fn reader(handle: &'a Handle) -> Placed<'a, K> {
         Placed {
-            stream: self,
+            handle,
             wait: Wait::new(Reason::Read),
+            kind: PhantomData,
         }
     }
 
     #[track_caller]
     #[inline]
-    fn writer(&self) -> Placed<'_> {
+    fn writer(handle: &'a Handle) -> Placed<'a, K> {
         Placed {
-            stream: self,
+            handle,
             wait: Wait::new(Reason::Write),
+            kind: PhantomData,
         }
     }
 
-    /// Reads without taking what it reads, so that the next read finds it again. Waits as
-    /// `read` does. A cancellation point.
-    ///
-    /// # Errors
-    ///
-    /// As `read`: `WouldBlock` when the [timeout](TcpStream::set_read_timeout) is over.
-    ///
-    /// ```
-    /// use std::io::{Read, Write};
-    /// use trefoil_net::{TcpListener, TcpStream};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut left = TcpStream::connect(listener.local_addr()?)?;
-    /// let (mut right, _) = listener.accept()?;
-    /// left.write_all(b"x")?;
-    /// let mut byte = [0];
-    /// assert_eq!(right.peek(&mut byte)?, 1);
-    /// assert_eq!(right.read(&mut byte)?, 1);
-    /// assert_eq!(&byte, b"x");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.modes.io(
-            &self.source,
-            Interest::Read,
-            Wait::new(Reason::Read),
-            // What was seen is still there.
-            |_| false,
-            |fd| socket::peek(fd, buffer),
-        )
-    }
-}
-
-impl Placed<'_> {
     /// A read that does not fill its room has taken all there was, so that the next one waits
     /// at once. 0 is the end, which does not go away.
     #[inline]
@@ -82,11 +67,10 @@ impl Placed<'_> {
         read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let short = |&taken: &usize| taken != 0 && taken < room;
-        let TcpStream { source, modes } = self.stream;
-        modes.io(source, Interest::Read, self.wait, short, read)
+        self.handle.io(Interest::Read, self.wait, short, read)
     }
 
-    /// A write that does not take all has filled the socket's buffer.
+    /// A write that does not take all has filled the buffer.
     #[inline]
     fn write_with(
         &self,
@@ -94,35 +78,34 @@ impl Placed<'_> {
         write: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let short = |&taken: &usize| taken < wanted;
-        let TcpStream { source, modes } = self.stream;
-        modes.io(source, Interest::Write, self.wait, short, write)
+        self.handle.io(Interest::Write, self.wait, short, write)
     }
 }
 
-impl Read for Placed<'_> {
+impl<K: Kind> Read for Placed<'_, K> {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_with(buffer.len(), |fd| socket::read(fd, buffer))
+        self.read_with(buffer.len(), |fd| K::read(fd, buffer))
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let taken = buffers.len().min(socket::MOST_BUFFERS);
+        let taken = buffers.len().min(MOST_BUFFERS);
         let buffers = &mut buffers[..taken];
         let room = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.read_with(room, |fd| socket::read_vectored(fd, buffers))
+        self.read_with(room, |fd| K::read_vectored(fd, buffers))
     }
 }
 
-impl Write for Placed<'_> {
+impl<K: Kind> Write for Placed<'_, K> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(bytes.len(), |fd| socket::write(fd, bytes))
+        self.write_with(bytes.len(), |fd| K::write(fd, bytes))
     }
 
     fn write_vectored(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        let bytes = &bytes[..bytes.len().min(socket::MOST_BUFFERS)];
+        let bytes = &bytes[..bytes.len().min(MOST_BUFFERS)];
         let wanted = bytes.iter().map(|bytes| bytes.len()).sum();
-        self.write_with(wanted, |fd| socket::write_vectored(fd, bytes))
+        self.write_with(wanted, |fd| K::write_vectored(fd, bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -130,57 +113,62 @@ impl Write for Placed<'_> {
     }
 }
 
-/// The traits for the stream and for a shared reference to it.
-macro_rules! read_and_write {
-    ($($stream:ty,)*) => {$(
+/// `Read`, for a stream of this kind and for a shared reference to it.
+macro_rules! reads {
+    ($kind:ty: $($stream:ty,)*) => {$(
         impl Read for $stream {
             #[track_caller]
             #[inline]
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                self.reader().read(buffer)
+                Placed::<$kind>::reader(&self.handle).read(buffer)
             }
 
             #[track_caller]
             fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                self.reader().read_vectored(buffers)
+                Placed::<$kind>::reader(&self.handle).read_vectored(buffers)
             }
 
             #[track_caller]
             fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-                self.reader().read_exact(buffer)
+                Placed::<$kind>::reader(&self.handle).read_exact(buffer)
             }
 
             #[track_caller]
             fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-                self.reader().read_to_end(buffer)
+                Placed::<$kind>::reader(&self.handle).read_to_end(buffer)
             }
 
             #[track_caller]
             fn read_to_string(&mut self, text: &mut String) -> io::Result<usize> {
-                self.reader().read_to_string(text)
+                Placed::<$kind>::reader(&self.handle).read_to_string(text)
             }
         }
+    )*};
+}
 
+/// `Write`, for a stream of this kind and for a shared reference to it.
+macro_rules! writes {
+    ($kind:ty: $($stream:ty,)*) => {$(
         impl Write for $stream {
             #[track_caller]
             #[inline]
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.writer().write(bytes)
+                Placed::<$kind>::writer(&self.handle).write(bytes)
             }
 
             #[track_caller]
             fn write_vectored(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-                self.writer().write_vectored(bytes)
+                Placed::<$kind>::writer(&self.handle).write_vectored(bytes)
             }
 
             #[track_caller]
             fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-                self.writer().write_all(bytes)
+                Placed::<$kind>::writer(&self.handle).write_all(bytes)
             }
 
             #[track_caller]
             fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-                self.writer().write_fmt(text)
+                Placed::<$kind>::writer(&self.handle).write_fmt(text)
             }
 
             fn flush(&mut self) -> io::Result<()> {
@@ -190,7 +178,15 @@ macro_rules! read_and_write {
     )*};
 }
 
-read_and_write! {
-    TcpStream,
-    &TcpStream,
+reads! {
+    Socket: TcpStream, &TcpStream, UnixStream, &UnixStream,
+}
+writes! {
+    Socket: TcpStream, &TcpStream, UnixStream, &UnixStream,
+}
+reads! {
+    Pipe: PipeReader, &PipeReader,
+}
+writes! {
+    Pipe: PipeWriter, &PipeWriter,
 }

@@ -1,5 +1,5 @@
-//! How calls on a socket wait: not at all, for so long, or without a limit. The clones of a
-//! socket share it, as they share a socket's options in `std`.
+//! How calls on a socket or a pipe wait: not at all, for so long, or without a limit. Its clones
+//! share it, as they share a socket's options in `std`.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -89,7 +89,12 @@ impl Modes {
         if self.is_nonblocking() {
             return operation(source.as_fd());
         }
+        source.io(interest, &self.limit(interest, wait), short, operation)
+    }
+
+    /// The same wait, for as long as a call in this direction may take. A cancellation point.
+    pub(crate) fn limit(&self, interest: Interest, wait: Wait) -> Wait {
         let until = self.timeout(interest).and_then(thread::deadline_after);
-        source.io(interest, &wait.until(until).cancellable(), short, operation)
+        wait.until(until).cancellable()
     }
 }

@@ -1,0 +1,42 @@
+//! Taking connections from a listener's queue.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use socket2::SockAddr;
+use trefoil_runtime::{Interest, Reason, Wait, thread};
+
+use crate::exhausted::DescriptorsExhausted;
+use crate::handle::Handle;
+use crate::socket;
+
+/// How long `accept` pauses before it says that descriptors are exhausted.
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl Handle {
+    /// Waits for a connection. A cancellation point.
+    #[track_caller]
+    pub(crate) fn accept(&self) -> io::Result<(OwnedFd, SockAddr)> {
+        let wait = Wait::new(Reason::Accept);
+        // Whether it was the last one in the queue is not told.
+        let accepted = self.io(Interest::Read, wait, |_| false, socket::accept);
+        if let Err(refused) = &accepted {
+            self.pause_if_exhausted(refused);
+        }
+        accepted
+    }
+
+    /// A server that only tries again would keep the threads from running that could close
+    /// connections: fibers of its OS thread.
+    #[track_caller]
+    fn pause_if_exhausted(&self, refused: &io::Error) {
+        let exhausted = refused
+            .get_ref()
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<DescriptorsExhausted>);
+        if exhausted && !self.is_nonblocking() {
+            thread::sleep(PAUSE);
+        }
+    }
+}

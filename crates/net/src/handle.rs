@@ -1,0 +1,137 @@
+//! A descriptor, with how its calls wait: what every socket and every pipe is made of.
+//!
+//! | file       | what it adds to a handle                             |
+//! |------------|------------------------------------------------------|
+//! | `modes`    | how long a call waits                                |
+//! | `bytes`    | `Read` and `Write`, for what carries a stream        |
+//! | `datagram` | whole messages, for what carries those               |
+//! | `accept`   | connections, for what listens                        |
+//! | `methods`  | the public methods that several types have in common |
+//! | `convert`  | the conversions that all types have in common        |
+//!
+//! It is no public type: what a program names says what the descriptor is.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::SockRef;
+use trefoil_runtime::{Interest, Source, Wait};
+
+use crate::modes::Modes;
+use crate::socket;
+
+pub(crate) struct Handle {
+    pub(crate) source: Source,
+    modes: Arc<Modes>,
+}
+
+impl Handle {
+    pub(crate) fn from_nonblocking(fd: OwnedFd) -> Handle {
+        Handle {
+            source: Source::from_nonblocking(fd),
+            modes: Arc::default(),
+        }
+    }
+
+    /// Takes a descriptor over, and makes it non-blocking.
+    pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Handle> {
+        Ok(Handle {
+            source: Source::new(fd)?,
+            modes: Arc::default(),
+        })
+    }
+
+    /// The same, of a socket: it keeps the timeouts that are its options.
+    pub(crate) fn adopt_socket(fd: OwnedFd) -> io::Result<Handle> {
+        let options = SockRef::from(&fd);
+        let (read, write) = (options.read_timeout()?, options.write_timeout()?);
+        let handle = Handle::adopt(fd)?;
+        handle.set_timeout(Interest::Read, read)?;
+        handle.set_timeout(Interest::Write, write)?;
+        Ok(handle)
+    }
+
+    /// Gives the descriptor back. It blocks, unless the program has asked for the contrary.
+    pub(crate) fn into_blocking(self) -> io::Result<OwnedFd> {
+        let nonblocking = self.modes.is_nonblocking();
+        let fd = self.source.into_fd();
+        SockRef::from(&fd).set_nonblocking(nonblocking)?;
+        Ok(fd)
+    }
+
+    /// The same, of a socket: the timeouts become its options.
+    pub(crate) fn into_blocking_socket(self) -> io::Result<OwnedFd> {
+        let modes = Arc::clone(&self.modes);
+        let fd = self.into_blocking()?;
+        let options = SockRef::from(&fd);
+        options.set_read_timeout(modes.timeout(Interest::Read))?;
+        options.set_write_timeout(modes.timeout(Interest::Write))?;
+        Ok(fd)
+    }
+
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.source.into_fd()
+    }
+
+    /// Another descriptor of the same thing, which shares how its calls wait.
+    pub(crate) fn try_clone(&self) -> io::Result<Handle> {
+        Ok(Handle {
+            source: Source::from_nonblocking(socket::duplicate(self.as_fd())?),
+            modes: Arc::clone(&self.modes),
+        })
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.source.fd()
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+
+    /// Its options, if it is a socket.
+    pub(crate) fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.source)
+    }
+
+    pub(crate) fn timeout(&self, interest: Interest) -> Option<Duration> {
+        self.modes.timeout(interest)
+    }
+
+    pub(crate) fn set_timeout(
+        &self,
+        interest: Interest,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        self.modes.set_timeout(interest, timeout)
+    }
+
+    pub(crate) fn is_nonblocking(&self) -> bool {
+        self.modes.is_nonblocking()
+    }
+
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) {
+        self.modes.set_nonblocking(nonblocking);
+    }
+
+    /// The same wait, for as long as a call in this direction may take. A cancellation point.
+    pub(crate) fn limit(&self, interest: Interest, wait: Wait) -> Wait {
+        self.modes.limit(interest, wait)
+    }
+
+    /// Does an operation as its modes say; see [`Modes::io`].
+    #[inline]
+    pub(crate) fn io<T>(
+        &self,
+        interest: Interest,
+        wait: Wait,
+        short: impl Fn(&T) -> bool,
+        operation: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.modes
+            .io(&self.source, interest, wait, short, operation)
+    }
+}
