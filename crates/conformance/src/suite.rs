@@ -450,6 +450,60 @@ macro_rules! suite {
                 a_signal_interrupts_no_wait,
                 listeners_leave_nothing,
             }
+            listener {
+                shards_share_the_connections,
+                one_loop_serves_all_at_once,
+                an_address_is_shared_by_agreement,
+                a_short_queue_makes_clients_wait,
+                no_linger_resets,
+                vectored_calls_and_peek_work,
+            }
+            udp {
+                one_socket_serves_many,
+                a_receiver_waits,
+                each_message_goes_to_one,
+                long_messages_are_cut_or_refused,
+                a_receive_times_out,
+                receiving_is_a_point,
+                a_refusal_wakes_the_receiver,
+                shutdown_ends_a_receiver,
+                options_go_with_the_socket,
+                a_plain_thread_takes_part,
+            }
+            unix {
+                many_connections_echo,
+                bad_paths_are_refused,
+                abstract_addresses_work,
+                each_call_waits,
+                connect_waits_for_room,
+                streams_time_out,
+                shutdown_wakes_those_who_wait,
+                messages_come_whole,
+                a_sender_waits_for_the_receiver,
+                a_sender_gives_up,
+                a_plain_thread_takes_part,
+            }
+            pipe {
+                a_reader_waits,
+                a_writer_waits,
+                vectored_calls_work,
+                either_end_is_shared,
+                both_ends_are_points,
+                the_end_of_the_readers_wakes_the_writer,
+                a_child_writes_to_it,
+                ends_go_to_std_and_back,
+            }
+            net_faults {
+                accept_outlives_a_lack_of_descriptors,
+                a_reset_is_seen_at_each_stage,
+                a_listener_ends_under_those_who_wait,
+                two_wait_by_one_handle,
+                a_clone_is_closed_under_who_waits,
+                a_number_is_used_again_at_once,
+                a_peer_that_never_reads_is_given_up,
+                many_are_opened_and_dropped,
+                no_descriptor_is_leaked,
+            }
             blocking {
                 a_call_borrows_and_returns,
                 many_calls_block_at_once,
@@ -813,6 +867,11 @@ mod tests {
         ("tcp", include_str!("tcp.rs")),
         ("process", include_str!("process.rs")),
         ("signal", include_str!("signal.rs")),
+        ("listener", include_str!("listener.rs")),
+        ("udp", include_str!("udp.rs")),
+        ("unix", include_str!("unix.rs")),
+        ("pipe", include_str!("pipe.rs")),
+        ("net_faults", include_str!("net_faults.rs")),
         ("blocking", include_str!("blocking.rs")),
         ("fs", include_str!("fs.rs")),
         ("stdio", include_str!("stdio.rs")),

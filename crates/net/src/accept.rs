@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use socket2::SockAddr;
@@ -19,9 +19,34 @@ impl Handle {
     /// Waits for a connection. A cancellation point.
     #[track_caller]
     pub(crate) fn accept(&self) -> io::Result<(OwnedFd, SockAddr)> {
-        let wait = Wait::new(Reason::Accept);
+        self.accept_by(Wait::new(Reason::Accept), socket::accept)
+    }
+
+    /// The same, of a listener that says that it would block after it was shut down, and yet is
+    /// reported ready for ever: a Unix socket. To who may block the kernel says `EINVAL`.
+    #[track_caller]
+    pub(crate) fn accept_unless_ended(&self) -> io::Result<(OwnedFd, SockAddr)> {
+        let nonblocking = self.is_nonblocking();
+        let accept = |fd: BorrowedFd<'_>| match socket::accept(fd) {
+            Err(none) if none.kind() == io::ErrorKind::WouldBlock && !nonblocking => {
+                match socket::is_ended(fd)? {
+                    true => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+                    false => Err(none),
+                }
+            }
+            accepted => accepted,
+        };
+        self.accept_by(Wait::new(Reason::Accept), accept)
+    }
+
+    #[track_caller]
+    fn accept_by(
+        &self,
+        wait: Wait,
+        accept: impl FnMut(BorrowedFd<'_>) -> io::Result<(OwnedFd, SockAddr)>,
+    ) -> io::Result<(OwnedFd, SockAddr)> {
         // Whether it was the last one in the queue is not told.
-        let accepted = self.io(Interest::Read, wait, |_| false, socket::accept);
+        let accepted = self.io(Interest::Read, wait, |_| false, accept);
         if let Err(refused) = &accepted {
             self.pause_if_exhausted(refused);
         }

@@ -102,7 +102,7 @@ impl UnixListener {
     /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let (fd, address) = self.handle.accept()?;
+        let (fd, address) = self.handle.accept_unless_ended()?;
         let stream = UnixStream::from_nonblocking(fd);
         Ok((stream, address::raise(&address)?))
     }
