@@ -237,7 +237,7 @@ pub mod time {
     };
 }
 
-/// Sockets, as in `std::net`.
+/// Sockets and pipes, as in `std::net`, `std::os::unix::net` and `std::io::pipe`.
 ///
 /// A call that would wait parks its thread. Others of the same OS thread go on.
 ///
@@ -252,6 +252,82 @@ pub mod time {
 /// let mut heard = [0; 5];
 /// server.read_exact(&mut heard)?;
 /// assert_eq!(&heard, b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # A server
+///
+/// One thread accepts, and each connection has a thread of its own. That balances by itself: on
+/// hybrid a new thread starts on whichever worker has nothing to do.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use trefoil::net::{TcpListener, TcpStream};
+/// use trefoil::thread;
+///
+/// fn serve(mut connection: TcpStream) -> std::io::Result<()> {
+///     let mut request = [0; 4];
+///     connection.read_exact(&mut request)?;
+///     connection.write_all(&request)
+/// }
+///
+/// fn accept(listener: TcpListener) {
+///     for connection in listener.incoming() {
+///         match connection {
+///             // The handle is dropped: nobody joins it.
+///             Ok(connection) => drop(thread::spawn(move || serve(connection))),
+///             // Of one connection, or for want of descriptors: then `accept` has paused.
+///             Err(refused) => eprintln!("not accepted: {refused}"),
+///         }
+///     }
+/// }
+///
+/// trefoil::run(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let address = listener.local_addr()?;
+///     // At the end of the `run` it is cancelled.
+///     thread::spawn(move || accept(listener));
+///     # let mut clients = Vec::new();
+///     for _ in 0..10 {
+///         let mut client = TcpStream::connect(address)?;
+///         client.write_all(b"ping")?;
+///         # clients.push(client);
+///     }
+///     # for mut client in clients {
+///     #     let mut heard = [0; 4];
+///     #     client.read_exact(&mut heard)?;
+///     #     assert_eq!(&heard, b"ping");
+///     # }
+///     # Ok::<(), std::io::Error>(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// Where accepting itself is too much for one thread, several listeners of one address share the
+/// connections, each with its own accepting thread:
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use trefoil::net::{TcpListener, TcpStream};
+/// use trefoil::thread;
+///
+/// trefoil::run(|| {
+///     let shards = TcpListener::builder().bind_sharded("127.0.0.1:0", 2)?;
+///     let address = shards[0].local_addr()?;
+///     for listener in shards {
+///         thread::spawn(move || {
+///             for mut connection in listener.incoming().flatten() {
+///                 thread::spawn(move || connection.write_all(b"welcome"));
+///             }
+///         });
+///     }
+///     for _ in 0..10 {
+///         let mut greeting = String::new();
+///         TcpStream::connect(address)?.read_to_string(&mut greeting)?;
+///         assert_eq!(greeting, "welcome");
+///     }
+///     Ok::<(), std::io::Error>(())
+/// })?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub mod net {
@@ -317,6 +393,30 @@ pub mod fs {
 /// ```
 pub mod io {
     pub use trefoil_net::io::*;
+}
+
+/// What `std` has for one operating system only, by the same paths.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use trefoil::os::unix::net::UnixStream;
+///
+/// let heard = trefoil::run(|| {
+///     let (mut left, mut right) = UnixStream::pair()?;
+///     left.write_all(b"hello")?;
+///     drop(left);
+///     let mut heard = String::new();
+///     right.read_to_string(&mut heard).map(|_| heard)
+/// });
+/// assert_eq!(heard?, "hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub mod os {
+    /// As `std::os::unix`.
+    pub mod unix {
+        /// As `std::os::unix::net`; the same as [`net::unix`](crate::net::unix).
+        pub use trefoil_net::unix as net;
+    }
 }
 
 /// For the attributes' expansions alone.
