@@ -12,7 +12,8 @@ use nix::unistd::getpid;
 use trefoil_net::fs::{self, File};
 use trefoil_net::process::{Command, Stdio};
 use trefoil_net::signal::{SIGUSR1, on};
-use trefoil_net::{TcpListener, TcpStream};
+use trefoil_net::unix::UnixDatagram;
+use trefoil_net::{PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, pipe};
 use trefoil_runtime::{Reason, Thread, thread};
 use trefoil_sync::channel::{Receiver, Sender, bounded, never, select, unbounded};
 use trefoil_sync::{
@@ -327,6 +328,70 @@ pub fn a_socket_crosses<A: Subject, B: Subject>() {
             assert_eq!(reader.join().unwrap(), [2, 3, 4]);
         },
     );
+}
+
+/// A mailbox, a UDP socket and a pipe have readers and writers in both, and a plain thread that
+/// takes part: what is sent is received once.
+pub fn messages_of_the_system_cross<A: Subject, B: Subject>() {
+    use std::io::{Read as _, Write as _};
+    const EACH: usize = 200;
+
+    struct Shared {
+        mailbox: (UnixDatagram, UnixDatagram),
+        pipe: (PipeReader, PipeWriter),
+        ping: (UdpSocket, UdpSocket),
+    }
+    impl Shared {
+        fn write(&self) {
+            for _ in 0..EACH {
+                assert_eq!(self.mailbox.0.send(b"ab").unwrap(), 2);
+                (&self.pipe.1).write_all(b"cd").unwrap();
+            }
+        }
+        fn read(&self) {
+            for _ in 0..EACH {
+                let mut message = [0; 8];
+                assert_eq!(self.mailbox.1.recv(&mut message).unwrap(), 2);
+                assert_eq!(&message[..2], b"ab");
+                (&self.pipe.0).read_exact(&mut message[..2]).unwrap();
+                assert_eq!(&message[..2], b"cd");
+            }
+        }
+        fn work(self: &Arc<Shared>) {
+            let threads = [Shared::read, Shared::write].map(|work| {
+                let shared = Arc::clone(self);
+                thread::spawn(move || work(&shared))
+            });
+            join_all(threads);
+        }
+    }
+    let udp = || UdpSocket::bind("127.0.0.1:0").unwrap();
+    let shared = Arc::new(Shared {
+        mailbox: UnixDatagram::pair().unwrap(),
+        pipe: pipe().unwrap(),
+        ping: (udp(), udp()),
+    });
+    let (first, second) = (Arc::clone(&shared), Arc::clone(&shared));
+    let plain = std::thread::spawn(move || {
+        let (reads, writes) = (Arc::clone(&shared), shared);
+        let reads = std::thread::spawn(move || reads.read());
+        writes.write();
+        reads.join().unwrap();
+    });
+    both::<A, B, _, _>(
+        move || {
+            first.work();
+            let (length, from) = first.ping.0.recv_from(&mut [0; 8]).unwrap();
+            first.ping.0.send_to(&[1; 8][..length], from).unwrap();
+        },
+        move || {
+            second.work();
+            let to = second.ping.0.local_addr().unwrap();
+            second.ping.1.send_to(b"ping", to).unwrap();
+            assert_eq!(second.ping.1.recv(&mut [0; 8]).unwrap(), 4);
+        },
+    );
+    plain.join().unwrap();
 }
 
 /// A thread that reads three bytes, and waits for them by now.

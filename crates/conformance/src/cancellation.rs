@@ -2,6 +2,7 @@
 //! around it. The end of a run cancels too: that is the topic `shutdown`.
 
 use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,9 +12,11 @@ use nix::unistd::{dup2_stdin, dup2_stdout};
 use socket2::{Domain, Socket, Type};
 use trefoil_net::fs::File;
 use trefoil_net::io::{stdin, stdout};
+use socket2::{Domain, SockAddr, Socket, Type};
 use trefoil_net::process::{Command, Stdio};
 use trefoil_net::signal::ctrl_c;
-use trefoil_net::{TcpListener, TcpStream};
+use trefoil_net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use trefoil_net::{TcpListener, TcpStream, UdpSocket, pipe};
 use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::future::block_on;
 use trefoil_runtime::thread::{self, is_cancelled, uncancellable};
@@ -579,6 +582,91 @@ pub fn a_file_is_no_point<S: Subject>() {
             move || drop(File::open(opens).unwrap()),
             || drop(File::options().write(true).open(&fifo).unwrap()),
         );
+/// Receiving and sending messages: what comes afterwards is for the others.
+pub fn a_datagram_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let bind = || UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (left, right) = (bind(), Arc::new(bind()));
+        let receives: [fn(&UdpSocket); 4] = [
+            |it| drop(it.recv(&mut [0; 8])),
+            |it| drop(it.recv_from(&mut [0; 8])),
+            |it| drop(it.peek(&mut [0; 8])),
+            |it| drop(it.peek_from(&mut [0; 8])),
+        ];
+        for receive in receives {
+            let right = Arc::clone(&right);
+            point(Reason::Read, move || receive(&right));
+        }
+        left.send_to(b"x", right.local_addr().unwrap()).unwrap();
+        assert_eq!(right.recv(&mut [0; 8]).unwrap(), 1);
+
+        let nameless = SocketAddr::from_pathname("").unwrap();
+        let mailbox = Arc::new(UnixDatagram::bind_addr(&nameless).unwrap());
+        let address = mailbox.local_addr().unwrap();
+        let again = Arc::clone(&mailbox);
+        point(Reason::Read, move || drop(again.recv(&mut [0; 8])));
+        let again = Arc::clone(&mailbox);
+        point(Reason::Read, move || drop(again.recv_from(&mut [0; 8])));
+        let connected = UnixDatagram::unbound().unwrap();
+        connected.connect_addr(&address).unwrap();
+        point(Reason::Write, move || while connected.send(b"x").is_ok() {});
+        let sender = UnixDatagram::unbound().unwrap();
+        point(Reason::Write, move || {
+            while sender.send_to_addr(b"x", &address).is_ok() {}
+        });
+        assert_eq!(mailbox.recv(&mut [0; 8]).unwrap(), 1);
+    });
+}
+
+/// Connections of Unix sockets, at each of their calls.
+pub fn a_unix_stream_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        // With the shortest queue there is, at a name that the kernel chooses.
+        let deaf = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        deaf.bind(&SockAddr::unix("").unwrap()).unwrap();
+        deaf.listen(0).unwrap();
+        let listener = UnixListener::try_from(OwnedFd::from(deaf)).unwrap();
+        let listener = Arc::new(listener);
+        let address = listener.local_addr().unwrap();
+        let again = Arc::clone(&listener);
+        point(Reason::Accept, move || drop(again.accept()));
+        let again = Arc::clone(&listener);
+        point(Reason::Accept, move || drop(again.incoming().next()));
+        let mut left = UnixStream::connect_addr(&address).unwrap();
+        let right = Arc::new(listener.accept().unwrap().0);
+        let again = Arc::clone(&right);
+        point(Reason::Read, move || drop((&*again).read(&mut [0; 8])));
+        left.write_all(b"x").unwrap();
+        assert_eq!((&*right).read(&mut [0; 8]).unwrap(), 1);
+        point(Reason::Write, move || {
+            while (&*right).write(&[0; 1 << 16]).is_ok() {}
+        });
+        point(Reason::Connect, move || {
+            let mut queued = Vec::new();
+            while let Ok(stream) = UnixStream::connect_addr(&address) {
+                queued.push(stream);
+            }
+        });
+        // Those are gone, but for their places in it.
+        listener.accept().unwrap();
+    });
+}
+
+/// Either end of a pipe.
+pub fn a_pipe_is_a_point<S: Subject>() {
+    run::<S, _>(|| {
+        let (reader, writer) = pipe().unwrap();
+        let ends = Arc::new((reader, writer));
+        let again = Arc::clone(&ends);
+        point(Reason::Read, move || drop((&again.0).read(&mut [0; 8])));
+        let again = Arc::clone(&ends);
+        point(
+            Reason::Write,
+            move || {
+                while (&again.1).write(&[0; 4096]).is_ok() {}
+            },
+        );
+        assert_eq!((&ends.0).read(&mut [0; 8]).unwrap(), 8);
     });
 }
 

@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use trefoil_net::{PipeReader, PipeWriter, pipe};
-use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::{Reason, thread};
 
 use crate::Subject;
@@ -86,25 +85,6 @@ pub fn either_end_is_shared<S: Subject>() {
         });
         join_all(writers);
         assert_eq!(join_all(readers).iter().sum::<u32>(), 3 * EACH);
-    });
-}
-
-/// Both directions are cancellation points.
-pub fn both_ends_are_points<S: Subject>() {
-    run::<S, _>(|| {
-        let (reader, writer) = pipe().unwrap();
-        let ends = Arc::new((reader, writer));
-        let again = Arc::clone(&ends);
-        let reads = thread::spawn(move || drop((&again.0).read(&mut [0; 8])));
-        until_waiting(reads.thread(), Reason::Read);
-        reads.cancel();
-        assert!(reads.join().unwrap_err().is::<Cancelled>());
-        let again = Arc::clone(&ends);
-        let writes = thread::spawn(move || while (&again.1).write(&[0; 4096]).is_ok() {});
-        until_waiting(writes.thread(), Reason::Write);
-        writes.cancel();
-        assert!(writes.join().unwrap_err().is::<Cancelled>());
-        assert_eq!((&ends.0).read(&mut [0; 8]).unwrap(), 8);
     });
 }
 

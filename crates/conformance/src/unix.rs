@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use trefoil_net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use trefoil_runtime::cancel::Cancelled;
-use trefoil_runtime::time::timeout;
+use trefoil_runtime::time::{timeout, timeout_at};
 use trefoil_runtime::{Reason, thread};
 
 use crate::Subject;
+use crate::seed::draw;
 use crate::subject::run;
 use crate::witness::{join_all, until_waiting};
 
@@ -354,6 +355,51 @@ pub fn a_sender_gives_up<S: Subject>() {
         drop(mailbox);
         let refused = refused.join().unwrap().unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    });
+}
+
+/// A message and the end of the receiver's time come at the same moment: it is received once, or is
+/// still there, and they keep their order; and so with room and the sender's time.
+pub fn no_message_is_lost_to_a_timeout<S: Subject>() {
+    const ROUNDS: u32 = 400;
+    const PACE: Duration = Duration::from_micros(150);
+    let seed = draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let (mailbox, address) = mailbox();
+        let mut jitter = random.branch();
+        let begin = Instant::now();
+        let sender = thread::spawn(move || {
+            let socket = UnixDatagram::unbound().unwrap();
+            for round in 0..ROUNDS {
+                let message = round.to_le_bytes();
+                // While it is full a limit may come before the room.
+                let limit = || begin + PACE * round + Duration::from_micros(jitter.below(80));
+                let mut limits = std::iter::repeat_with(limit);
+                let mut send = || {
+                    let limit = limits.next().expect("there is always one more");
+                    timeout_at(limit, || socket.send_to_addr(&message, &address))
+                };
+                while send().is_err() {
+                    thread::yield_now();
+                }
+            }
+        });
+        let mut next = 0;
+        let mut receive_until = |deadline| {
+            let mut message = [0; 4];
+            if let Ok(length) = timeout_at(deadline, || mailbox.recv(&mut message)) {
+                assert_eq!(length.unwrap(), 4);
+                assert_eq!(u32::from_le_bytes(message), next);
+                next += 1;
+            }
+            next
+        };
+        for round in 0..ROUNDS {
+            receive_until(begin + PACE * round + Duration::from_micros(random.below(20)));
+        }
+        while receive_until(Instant::now() + SHORT) < ROUNDS {}
+        sender.join().unwrap();
     });
 }
 
