@@ -66,7 +66,9 @@ fn program(model: Model) {
                 assert_eq!(blocked_and_pending(), (false, false));
             })
         });
-        threads.map(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
     });
     // One that the program has blocked, and waits for: it is still there.
     block();
