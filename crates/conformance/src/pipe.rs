@@ -109,12 +109,15 @@ pub fn the_end_of_the_readers_wakes_the_writer<S: Subject>() {
     });
 }
 
+/// As Linux has it.
+const O_NONBLOCK: u32 = 0o4000;
+
 /// A child process gets an end that blocks, and what it writes comes through.
 pub fn a_child_writes_to_it<S: Subject>() {
     run::<S, _>(|| {
         let (mut reader, writer) = pipe().unwrap();
-        // More than the pipe holds.
-        let script = "head -c 200000 /dev/zero | tr '\\0' x";
+        // What it tells of its end, and then more than the pipe holds.
+        let script = "cat /proc/self/fdinfo/1; head -c 200000 /dev/zero | tr '\\0' x";
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         command.stdin(Stdio::null()).stdout(writer);
@@ -123,7 +126,11 @@ pub fn a_child_writes_to_it<S: Subject>() {
         drop(command);
         let mut all = String::new();
         reader.read_to_string(&mut all).unwrap();
-        assert!(all.len() == 200_000 && all.bytes().all(|byte| byte == b'x'));
+        let (told, filled) = all.split_at(all.len() - 200_000);
+        assert!(filled.bytes().all(|byte| byte == b'x'));
+        let flags = told.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = u32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+        assert_eq!(flags & O_NONBLOCK, 0);
         assert!(thread::blocking(|| child.wait().unwrap()).success());
     });
 }

@@ -222,7 +222,8 @@ impl UnixDatagram {
     ///
     /// As [`connect`](UnixDatagram::connect). A message that is longer than the buffer is refused
     /// (`EMSGSIZE`), and nothing is sent. `WouldBlock` when the
-    /// [timeout](UnixDatagram::set_write_timeout) is over.
+    /// [timeout](UnixDatagram::set_write_timeout) is over. To wait for the receiver takes a
+    /// descriptor: where there is none, [`DescriptorsExhausted`](crate::DescriptorsExhausted).
     ///
     /// ```
     #[doc = include_str!("../../doc/unix_datagram.txt")]
