@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{dup2_stdin, dup2_stdout};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use trefoil_net::fs::File;
 use trefoil_net::io::{stdin, stdout};
-use socket2::{Domain, SockAddr, Socket, Type};
 use trefoil_net::process::{Command, Stdio};
 use trefoil_net::signal::ctrl_c;
 use trefoil_net::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
@@ -582,6 +581,9 @@ pub fn a_file_is_no_point<S: Subject>() {
             move || drop(File::open(opens).unwrap()),
             || drop(File::options().write(true).open(&fifo).unwrap()),
         );
+    });
+}
+
 /// Receiving and sending messages: what comes afterwards is for the others.
 pub fn a_datagram_is_a_point<S: Subject>() {
     run::<S, _>(|| {
