@@ -237,7 +237,7 @@ pub mod time {
     };
 }
 
-/// Sockets and pipes, as in `std::net`, `std::os::unix::net` and `std::io::pipe`.
+/// Sockets, as in `std::net`. Those of Unix are in [`os::unix::net`], pipes in [`io`].
 ///
 /// A call that would wait parks its thread. Others of the same OS thread go on.
 ///
@@ -331,7 +331,10 @@ pub mod time {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub mod net {
-    pub use trefoil_net::*;
+    pub use trefoil_net::{
+        DescriptorsExhausted, Incoming, Shutdown, TcpListener, TcpListenerBuilder, TcpStream,
+        ToSocketAddrs, UdpSocket,
+    };
 }
 
 /// Child processes, as in `std::process`.
@@ -393,6 +396,7 @@ pub mod fs {
 /// ```
 pub mod io {
     pub use trefoil_net::io::*;
+    pub use trefoil_net::{PipeReader, PipeWriter, pipe};
 }
 
 /// What `std` has for one operating system only, by the same paths.
@@ -414,7 +418,7 @@ pub mod io {
 pub mod os {
     /// As `std::os::unix`.
     pub mod unix {
-        /// As `std::os::unix::net`; the same as [`net::unix`](crate::net::unix).
+        /// Sockets with names in the file system, as in `std::os::unix::net`.
         pub use trefoil_net::unix as net;
     }
 }

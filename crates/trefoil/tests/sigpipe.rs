@@ -8,8 +8,9 @@ use std::io::{self, IoSlice, Write};
 use std::mem;
 
 use support::{on_all_models, said};
-use trefoil::net::unix::UnixStream;
-use trefoil::net::{TcpListener, TcpStream, pipe};
+use trefoil::io::pipe;
+use trefoil::net::{TcpListener, TcpStream};
+use trefoil::os::unix::net::UnixStream;
 use trefoil::{Builder, Model, thread};
 
 /// Whether SIGPIPE is blocked for this OS thread, and whether there is one.

@@ -1,8 +1,7 @@
 //! Sockets between the processes of one machine, as in `std::os::unix::net`.
 //!
 //! They are in a module of their own, because `std` has them in one: a program changes
-//! `std::os::unix::net` to `trefoil::os::unix::net` (or to `trefoil::net::unix`, which is the
-//! same), and the names stay. Addresses are `std`'s [`SocketAddr`], also abstract ones, which
+//! `std::os::unix::net` to `trefoil::os::unix::net`, and the names stay. Addresses are `std`'s [`SocketAddr`], also abstract ones, which
 //! [`std::os::linux::net::SocketAddrExt`] makes.
 //!
 //! | file       | what it decides                                       |
