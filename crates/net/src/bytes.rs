@@ -13,6 +13,7 @@ use trefoil_runtime::{Interest, Reason, Wait};
 
 use crate::handle::Handle;
 use crate::pipe::{Pipe, PipeReader, PipeWriter};
+use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 use crate::socket::Socket;
 use crate::tcp::TcpStream;
 use crate::unix::UnixStream;
@@ -185,8 +186,8 @@ writes! {
     Socket: TcpStream, &TcpStream, UnixStream, &UnixStream,
 }
 reads! {
-    Pipe: PipeReader, &PipeReader,
+    Pipe: PipeReader, &PipeReader, ChildStdout, &ChildStdout, ChildStderr, &ChildStderr,
 }
 writes! {
-    Pipe: PipeWriter, &PipeWriter,
+    Pipe: PipeWriter, &PipeWriter, ChildStdin, &ChildStdin,
 }

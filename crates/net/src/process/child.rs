@@ -257,11 +257,11 @@ impl Child {
         drop(self.stdin.take());
         let wait = Wait::new(Reason::Read).cancellable();
         let out = self.stdout.as_ref().map(|pipe| End {
-            pipe: &pipe.source,
+            pipe: &pipe.handle.source,
             into: stdout,
         });
         let err = self.stderr.as_ref().map(|pipe| End {
-            pipe: &pipe.source,
+            pipe: &pipe.handle.source,
             into: stderr,
         });
         match (out, err) {

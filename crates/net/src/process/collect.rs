@@ -7,7 +7,9 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use trefoil_runtime::{Interest, Source, Wait, thread};
 
-use super::calls;
+use crate::bytes::Kind as _;
+use crate::pipe::Pipe;
+
 use super::either::Either;
 use super::pause::Pause;
 
@@ -23,7 +25,7 @@ pub(super) struct End<'a> {
 impl End<'_> {
     /// Reads once. `true`: that was its end.
     fn read(&mut self, chunk: &mut [u8]) -> io::Result<bool> {
-        let taken = calls::read(self.fd(), chunk)?;
+        let taken = Pipe::read(self.fd(), chunk)?;
         self.into.extend_from_slice(&chunk[..taken]);
         Ok(taken == 0)
     }

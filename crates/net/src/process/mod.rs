@@ -17,7 +17,7 @@
 //!   ────────────────────────
 //!   running                       one process: asked and killed under a lock, waited for without
 //!   orphans                       processes that nobody can wait for any more
-//!   calls, pidfd, either          one system call each
+//!   pidfd, either                 one system call each
 //! ```
 //!
 //! # Zombies
@@ -29,7 +29,6 @@
 //! ([`Command::kill_on_drop`]), and that of an [`output`](Command::output) or [`status`](Command::status)
 //! that was cancelled.
 
-mod calls;
 mod child;
 mod collect;
 mod command;

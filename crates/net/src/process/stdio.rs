@@ -1,19 +1,13 @@
-//! The pipes to a child.
-//!
-//! The traits' own methods for more than one call (`read_to_end`, `write_all`, …) are handed on too, so that
-//! a dump names the line of the program that waits, and not one inside `std`.
+//! The pipes to a child. How they are read and written is what they have in common with all pipes (`bytes`).
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::process::Stdio;
 
-use socket2::SockRef;
-use trefoil_runtime::{Interest, Reason, Source, Wait};
-
-use super::calls;
+use crate::handle::Handle;
 
 /// The writing end of the pipe to a child's standard input, as [`std::process::ChildStdin`].
 ///
@@ -35,7 +29,7 @@ use super::calls;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct ChildStdin {
-    pub(super) source: Source,
+    pub(crate) handle: Handle,
 }
 
 /// The reading end of the pipe from a child's standard output, as [`std::process::ChildStdout`].
@@ -54,7 +48,7 @@ pub struct ChildStdin {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct ChildStdout {
-    pub(super) source: Source,
+    pub(crate) handle: Handle,
 }
 
 /// The reading end of the pipe from a child's standard error, as [`std::process::ChildStderr`].
@@ -73,144 +67,7 @@ pub struct ChildStdout {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct ChildStderr {
-    pub(super) source: Source,
-}
-
-/// A pipe, with what its waits are noted as.
-struct Placed<'a> {
-    source: &'a Source,
-    wait: Wait,
-}
-
-#[track_caller]
-fn placed(source: &Source, reason: Reason) -> Placed<'_> {
-    Placed {
-        source,
-        wait: Wait::new(reason).cancellable(),
-    }
-}
-
-impl Placed<'_> {
-    /// A read that does not fill its room has taken all there was. 0 is the end, which does not go away.
-    fn read_with(
-        &self,
-        room: usize,
-        read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let short = |&taken: &usize| taken != 0 && taken < room;
-        self.source.io(Interest::Read, &self.wait, short, read)
-    }
-
-    /// A write that does not take all has filled the pipe.
-    fn write_with(
-        &self,
-        wanted: usize,
-        write: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let short = |&taken: &usize| taken < wanted;
-        self.source.io(Interest::Write, &self.wait, short, write)
-    }
-}
-
-impl Read for Placed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_with(buffer.len(), |fd| calls::read(fd, buffer))
-    }
-
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let room = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.read_with(room, |fd| calls::read_vectored(fd, buffers))
-    }
-}
-
-impl Write for Placed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(bytes.len(), |fd| calls::write(fd, bytes))
-    }
-
-    fn write_vectored(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        let wanted = bytes.iter().map(|bytes| bytes.len()).sum();
-        self.write_with(wanted, |fd| calls::write_vectored(fd, bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// `Read` for a pipe and for a shared reference to it.
-macro_rules! reading {
-    ($($pipe:ty,)*) => {$(
-        impl Read for $pipe {
-            #[track_caller]
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                placed(&self.source, Reason::Read).read(buffer)
-            }
-
-            #[track_caller]
-            fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                placed(&self.source, Reason::Read).read_vectored(buffers)
-            }
-
-            #[track_caller]
-            fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-                placed(&self.source, Reason::Read).read_exact(buffer)
-            }
-
-            #[track_caller]
-            fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-                placed(&self.source, Reason::Read).read_to_end(buffer)
-            }
-
-            #[track_caller]
-            fn read_to_string(&mut self, text: &mut String) -> io::Result<usize> {
-                placed(&self.source, Reason::Read).read_to_string(text)
-            }
-        }
-    )*};
-}
-
-reading! {
-    ChildStdout,
-    &ChildStdout,
-    ChildStderr,
-    &ChildStderr,
-}
-
-/// `Write` for a pipe and for a shared reference to it.
-macro_rules! writing {
-    ($($pipe:ty,)*) => {$(
-        impl Write for $pipe {
-            #[track_caller]
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                placed(&self.source, Reason::Write).write(bytes)
-            }
-
-            #[track_caller]
-            fn write_vectored(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-                placed(&self.source, Reason::Write).write_vectored(bytes)
-            }
-
-            #[track_caller]
-            fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-                placed(&self.source, Reason::Write).write_all(bytes)
-            }
-
-            #[track_caller]
-            fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-                placed(&self.source, Reason::Write).write_fmt(text)
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-    )*};
-}
-
-writing! {
-    ChildStdin,
-    &ChildStdin,
+    pub(crate) handle: Handle,
 }
 
 macro_rules! conversions {
@@ -235,33 +92,33 @@ macro_rules! conversions {
             /// # Ok::<(), std::io::Error>(())
             /// ```
             pub fn from_std(pipe: std::process::$pipe) -> io::Result<$pipe> {
-                Ok($pipe { source: Source::new(pipe.into())? })
+                Ok($pipe { handle: Handle::adopt(pipe.into())? })
             }
         }
 
         impl AsFd for $pipe {
             fn as_fd(&self) -> BorrowedFd<'_> {
-                self.source.as_fd()
+                self.handle.as_fd()
             }
         }
 
         impl AsRawFd for $pipe {
             fn as_raw_fd(&self) -> RawFd {
-                self.source.fd()
+                self.handle.fd()
             }
         }
 
         impl IntoRawFd for $pipe {
             /// The descriptor, which stays non-blocking.
             fn into_raw_fd(self) -> RawFd {
-                self.source.into_fd().into_raw_fd()
+                self.handle.into_fd().into_raw_fd()
             }
         }
 
         impl From<$pipe> for OwnedFd {
             /// The descriptor, which stays non-blocking.
             fn from(pipe: $pipe) -> OwnedFd {
-                pipe.source.into_fd()
+                pipe.handle.into_fd()
             }
         }
 
@@ -270,7 +127,7 @@ macro_rules! conversions {
 
             /// As `from_std`.
             fn try_from(fd: OwnedFd) -> io::Result<$pipe> {
-                Ok($pipe { source: Source::new(fd)? })
+                Ok($pipe { handle: Handle::adopt(fd)? })
             }
         }
 
@@ -285,11 +142,13 @@ macro_rules! conversions {
 
         impl From<$pipe> for Stdio {
             /// For another child. It blocks again, as programs expect.
+            ///
+            /// # Panics
+            ///
+            /// If the operating system refuses to make it blocking, which it has no reason to.
             fn from(pipe: $pipe) -> Stdio {
-                let fd = pipe.source.into_fd();
-                // For an open descriptor `fcntl(2)` refuses nothing that is asked here.
-                let _ = SockRef::from(&fd).set_nonblocking(false);
-                Stdio::from(fd)
+                let pipe = pipe.handle.into_blocking();
+                Stdio::from(pipe.expect("the mode of a pipe can be set"))
             }
         }
 
