@@ -34,6 +34,7 @@
 #[cfg(not(trefoil_loom))]
 mod alone;
 mod atomic;
+mod attention;
 #[cfg(not(trefoil_loom))]
 mod caller;
 #[cfg(not(trefoil_loom))]
@@ -122,6 +123,7 @@ mod wait;
 
 #[cfg(not(trefoil_loom))]
 pub use self::real::*;
+pub use attention::Attention;
 pub use idlers::Idlers;
 pub use inbox::{Inbox, Link, Message, Messages, Posted};
 pub use model::{Model, UnknownModel};

@@ -4,30 +4,21 @@
 //! One OS thread for each runtime that asks for it. While a worker is awake it looks at all beats twice in the
 //! time that is allowed; while all sleep it sleeps too.
 //!
-//! | `armed` | the monitor                              | leaves by                                    |
-//! |---------|------------------------------------------|----------------------------------------------|
-//! | true    | will look: its alarm is set, or it looks | the monitor, when it has seen all asleep     |
-//! | false   | sleeps without an end                    | the first worker that wakes up: it sets the alarm |
-//!
-//! *A worker that wakes up* (1) says so in its beat; (2) fence; (3) looks at `armed`. *The monitor* (1) lowers
-//! `armed`; (2) fence; (3) looks at the beats once more. Of the two at least one sees the other, so no worker is
-//! awake while nobody looks.
-//!
-//! To set the alarm is one short system call, of the first worker that wakes after all have slept; so it happens
-//! every few milliseconds at most.
+//! That no worker is awake while nobody looks is what an [`Attention`] is for: the first worker that wakes up
+//! after all have slept sets the monitor's alarm. That is one short system call, every few milliseconds at most.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use trefoil_reactor::{Handle, Reactor};
-use trefoil_runtime::{Idlers, Model, Monitoring, Stall, running_on};
+use trefoil_runtime::{Attention, Idlers, Model, Monitoring, Stall, running_on};
 
 use crate::beat::Beat;
 use crate::remote::Remote;
@@ -41,7 +32,7 @@ pub struct Monitor {
 struct Watch {
     limit: Duration,
     prints: bool,
-    armed: AtomicBool,
+    attention: Attention,
     closing: AtomicBool,
     bell: Handle<()>,
     workers: Mutex<Vec<Watched>>,
@@ -70,7 +61,7 @@ impl Monitor {
         let watch = Arc::new(Watch {
             limit: limit.max(Duration::from_micros(100)),
             prints,
-            armed: AtomicBool::new(false),
+            attention: Attention::paid(),
             closing: AtomicBool::new(false),
             bell: reactor.handle(),
             workers: Mutex::default(),
@@ -78,7 +69,6 @@ impl Monitor {
         });
         // The descriptor is made when an alarm is set for the first time: a refusal is told here.
         watch.bell.set_alarm(watch.limit)?;
-        watch.armed.store(true, Ordering::Relaxed);
         let its = Arc::clone(&watch);
         // It wakes none of our threads by itself: where only it is left, there is a deadlock.
         let idlers = Idlers::listed();
@@ -122,10 +112,8 @@ impl Monitor {
     /// A worker has said in its beat that it is awake.
     #[inline]
     pub(crate) fn worker_wakes(&self) {
-        // Pairs with the fence of `Watch::rest`.
-        fence(Ordering::SeqCst);
-        if !self.watch.armed.load(Ordering::Relaxed) {
-            self.watch.arm();
+        if self.watch.attention.is_due() {
+            self.watch.look_soon();
         }
     }
 
@@ -159,11 +147,9 @@ impl fmt::Debug for Monitor {
 }
 
 impl Watch {
-    fn arm(&self) {
-        if !self.armed.swap(true, Ordering::Relaxed) {
-            // The descriptor is there since `start`, so that it cannot be refused.
-            let _ = self.bell.set_alarm(self.limit / 2);
-        }
+    fn look_soon(&self) {
+        // The descriptor is there since `start`, so that it cannot be refused.
+        let _ = self.bell.set_alarm(self.limit / 2);
     }
 
     /// The life of the monitor's OS thread.
@@ -174,24 +160,16 @@ impl Watch {
             // It fails only for want of kernel memory; then it looks too early.
             let _ = reactor.poll(None, &mut events);
             events.clear();
-            if self.look(Instant::now()) {
-                let _ = self.bell.set_alarm(self.limit / 2);
-            } else {
-                self.rest();
+            if self.look(Instant::now()) || self.attention.rest(|| self.is_anybody_awake()) {
+                self.look_soon();
             }
         }
     }
 
-    /// All workers sleep, as far as was seen.
-    fn rest(&self) {
-        self.armed.store(false, Ordering::Relaxed);
-        // Pairs with the fence of `worker_wakes`.
-        fence(Ordering::SeqCst);
+    fn is_anybody_awake(&self) -> bool {
         let workers = lock(&self.workers);
         let mut remotes = workers.iter().filter_map(|it| it.remote.upgrade());
-        if remotes.any(|remote| !Beat::is_asleep(remote.beat.get())) {
-            self.arm();
-        }
+        remotes.any(|remote| !Beat::is_asleep(remote.beat.get()))
     }
 
     /// Looks at all beats. `true`: a worker is awake.
@@ -271,7 +249,7 @@ mod tests {
         Watch {
             limit: LIMIT,
             prints: false,
-            armed: AtomicBool::new(true),
+            attention: Attention::paid(),
             closing: AtomicBool::new(false),
             bell: Reactor::new().unwrap().handle(),
             workers: Mutex::default(),
@@ -331,11 +309,11 @@ mod tests {
     fn nobody_is_awake_without_somebody_who_looks() {
         let (watch, begin) = (watch(), Instant::now());
         let worker = worker(&watch, begin);
-        watch.rest();
-        assert!(watch.armed.load(Ordering::Relaxed), "it is awake");
+        assert!(watch.attention.rest(|| watch.is_anybody_awake()));
+        assert!(watch.attention.is_paid(), "it is awake");
         worker.remote().beat.falls_asleep();
-        watch.rest();
-        assert!(!watch.armed.load(Ordering::Relaxed));
+        assert!(!watch.attention.rest(|| watch.is_anybody_awake()));
+        assert!(!watch.attention.is_paid());
         drop(worker);
         assert!(!watch.look(begin + LIMIT));
         assert!(lock(&watch.workers).is_empty(), "it has gone");
