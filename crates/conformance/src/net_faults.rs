@@ -68,7 +68,6 @@ pub fn accept_outlives_a_lack_of_descriptors<S: Subject>() {
             let unix = UnixListener::bind_addr(&nameless).unwrap();
             let _tcp_client = TcpStream::connect(address).unwrap();
             let _unix_client = UnixStream::connect_addr(&unix.local_addr().unwrap()).unwrap();
-            // Whoever waits has what it waits with.
             let (tell, told) = bounded(0);
             let tcp = thread::spawn({
                 let tell = tell.clone();
@@ -81,6 +80,9 @@ pub fn accept_outlives_a_lack_of_descriptors<S: Subject>() {
                 tell.send(()).unwrap();
                 persist(|| unix.accept(), &tell).0
             });
+            // Whoever waits has what it waits with; and who starts has some descriptors for a moment.
+            until_waiting(tcp.thread(), Reason::Send);
+            until_waiting(unix.thread(), Reason::Send);
             let open = || fs::File::open("/dev/null").ok();
             let taken: Vec<_> = std::iter::from_fn(open).collect();
             assert!(is_exhausted(&pipe().unwrap_err()));
