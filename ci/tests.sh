@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of the runtimes and of the facade once more, optimized. `cargo test --workspace` runs
+# Runs the tests of the runtimes of fibers and of the facade once more, optimized. `cargo test --workspace` runs
 # them without the optimizer; but that a thread finds itself after a switch (accessors that are not
 # inlined across it, no cached thread-local address) can only go wrong in optimized code.
 # The optimizer works on each crate, with what others let it inline. The release profile's slow link
@@ -12,7 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_PROFILE_RELEASE_LTO=false
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
-packages=(-p trefoil-kernel -p trefoil-green -p trefoil-hybrid -p trefoil)
+# Kernel threads do not leave their stacks: with the optimizer nothing else goes wrong with them.
+packages=(-p trefoil-green -p trefoil-hybrid -p trefoil)
 # With a choice of targets, `cargo test` does not build the examples as programs; a test runs them.
 cargo build --release --examples "${packages[@]}"
 cargo test --release --lib --tests "${packages[@]}"
