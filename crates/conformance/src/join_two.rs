@@ -2,7 +2,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use trefoil_runtime::{Reason, thread};
 use trefoil_sync::Mutex;
@@ -107,12 +107,15 @@ pub fn a_cancelled_caller_waits_for_the_other<S: Subject>() {
         go.send(()).unwrap();
     });
     let caller = run::<S, _>(move || {
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
         let caller = thread::spawn(move || {
             let borrowed = AtomicU32::new(0);
             let ended = AtomicBool::new(false);
             thread::join(|| (), {
                 let (borrowed, ended) = (&borrowed, &ended);
                 move || {
+                    begins.store(true, Ordering::Relaxed);
                     thread::blocking(move || gate.recv().unwrap());
                     borrowed.store(7, Ordering::Relaxed);
                     ended.store(true, Ordering::Release);
@@ -121,6 +124,8 @@ pub fn a_cancelled_caller_waits_for_the_other<S: Subject>() {
             assert!(ended.load(Ordering::Acquire));
             borrowed.load(Ordering::Relaxed)
         });
+        // Were the other one asked to end before it began, it would not run at all.
+        until(|| begun.load(Ordering::Relaxed));
         until_waiting(caller.thread(), Reason::Join);
         let parked = thread::spawn(move || {
             let _spawns = spawns;
