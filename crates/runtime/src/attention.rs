@@ -51,12 +51,6 @@ impl Attention {
         fence(Ordering::SeqCst);
         awake() && !self.0.swap(true, Ordering::Relaxed)
     }
-
-    /// Whether somebody will look.
-    #[must_use]
-    pub fn is_paid(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 #[cfg(all(test, trefoil_loom))]
@@ -92,7 +86,7 @@ mod loom_models {
                 .for_each(|thread| thread.join().unwrap());
             let due = usize::from(wakers != 0);
             assert_eq!(alarms.load(Ordering::Relaxed) as usize, due);
-            assert_eq!(attention.is_paid(), wakers != 0);
+            assert_eq!(attention.is_due(), wakers == 0);
         });
     }
 

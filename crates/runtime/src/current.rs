@@ -239,7 +239,8 @@ fn begin_wait(wait: &Wait) -> Begun {
         _ if asked || !fiber::is_one(header) => (false, None),
         None => (true, None),
         Some(until) => {
-            let timer = arm(until);
+            // SAFETY: it is the current thread, which has started.
+            let timer = arm(unsafe { header.runtime() }, until);
             (timer.is_some(), timer)
         }
     };
@@ -252,13 +253,11 @@ fn begin_wait(wait: &Wait) -> Begun {
 }
 
 /// Has the current thread woken at this time. `None`: the time may have come, or the runtime does not do that.
-fn arm(until: Instant) -> Option<Timer> {
+fn arm(runtime: &dyn Runtime, until: Instant) -> Option<Timer> {
     // Others may hold a pointer to this wait's waiter.
-    with_runtime(|runtime| {
-        no_unwind(|| {
-            let is_to_come = clock::is_far(until) || runtime.now() < until;
-            is_to_come.then(|| runtime.arm(until)).flatten()
-        })
+    no_unwind(|| {
+        let is_to_come = clock::is_far(until) || runtime.now() < until;
+        is_to_come.then(|| runtime.arm(until)).flatten()
     })
 }
 

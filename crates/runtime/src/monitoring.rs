@@ -6,7 +6,7 @@ use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::variable;
+use crate::variable::{self, Report};
 
 /// The environment variable that switches it on, where no builder says anything.
 const VARIABLE: &str = "TREFOIL_MONITOR";
@@ -44,7 +44,7 @@ impl Monitoring {
     /// `InvalidInput`: the environment is asked, and the variable holds what it cannot.
     pub fn limit(self) -> io::Result<Option<Duration>> {
         Ok(match self {
-            Monitoring::ByEnvironment => asked()?.map(|_| LIMIT),
+            Monitoring::ByEnvironment => variable::report(VARIABLE)?.map(|_| LIMIT),
             Monitoring::Off => None,
             Monitoring::After(limit) => Some(limit),
         })
@@ -58,29 +58,10 @@ impl Monitoring {
     /// As for [`limit`](Monitoring::limit).
     pub fn is_to_print(self) -> io::Result<bool> {
         Ok(match self {
-            Monitoring::ByEnvironment => asked()? == Some(Asked::Print),
+            Monitoring::ByEnvironment => variable::report(VARIABLE)? == Some(Report::Printed),
             Monitoring::Off | Monitoring::After(_) => false,
         })
     }
-}
-
-/// What the environment asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Watch,
-    Print,
-}
-
-/// `None`: for nothing.
-fn asked() -> io::Result<Option<Asked>> {
-    let words = [
-        ("1", Some(Asked::Watch)),
-        ("on", Some(Asked::Watch)),
-        ("print", Some(Asked::Print)),
-        ("0", None),
-        ("off", None),
-    ];
-    variable::choice(VARIABLE, &words).map(Option::flatten)
 }
 
 /// Threads that kept their worker from all others for too long, by the place that spawned them.

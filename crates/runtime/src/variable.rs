@@ -13,6 +13,27 @@ pub(crate) fn switch(name: &str) -> io::Result<Option<bool>> {
     choice(name, &words)
 }
 
+/// How a report is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// The program asks for it itself.
+    OnRequest,
+    /// It is printed.
+    Printed,
+}
+
+/// What the environment says of a report. `None`: that there is to be none, or nothing.
+pub(crate) fn report(name: &str) -> io::Result<Option<Report>> {
+    let words = [
+        ("1", Some(Report::OnRequest)),
+        ("on", Some(Report::OnRequest)),
+        ("print", Some(Report::Printed)),
+        ("0", None),
+        ("off", None),
+    ];
+    choice(name, &words).map(Option::flatten)
+}
+
 /// Which of `words` the environment variable `name` holds. `None`: it is not set, or to nothing.
 pub(crate) fn choice<T: Copy>(name: &str, words: &[(&str, T)]) -> io::Result<Option<T>> {
     let value = env::var_os(name).unwrap_or_default();

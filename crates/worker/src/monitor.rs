@@ -160,7 +160,11 @@ impl Watch {
             // It fails only for want of kernel memory; then it looks too early.
             let _ = reactor.poll(None, &mut events);
             events.clear();
-            if self.look(Instant::now()) || self.attention.rest(|| self.is_anybody_awake()) {
+            let mut told = Vec::new();
+            let awake = self.look(Instant::now(), &mut told);
+            // Nobody waits for a lock meanwhile: standard error may be a pipe that is full.
+            told.iter().for_each(Told::print);
+            if awake || self.attention.rest(|| self.is_anybody_awake()) {
                 self.look_soon();
             }
         }
@@ -172,8 +176,8 @@ impl Watch {
         remotes.any(|remote| !Beat::is_asleep(remote.beat.get()))
     }
 
-    /// Looks at all beats. `true`: a worker is awake.
-    fn look(&self, now: Instant) -> bool {
+    /// Looks at all beats, and adds what is to be told. `true`: a worker is awake.
+    fn look(&self, now: Instant, told: &mut Vec<Told>) -> bool {
         let mut workers = lock(&self.workers);
         let mut awake = false;
         workers.retain_mut(|worker| {
@@ -188,7 +192,7 @@ impl Watch {
                 awake = true;
                 let still = now.saturating_duration_since(worker.since);
                 if still >= self.limit {
-                    self.stands_still(worker, still);
+                    told.extend(self.stands_still(worker, still));
                 }
             }
             true
@@ -196,40 +200,51 @@ impl Watch {
         awake
     }
 
-    fn stands_still(&self, worker: &mut Watched, still: Duration) {
+    /// Counts it, and gives what is to be told of it.
+    fn stands_still(&self, worker: &mut Watched, still: Duration) -> Option<Told> {
         let mut stalls = lock(&self.stalls);
         if let Some(stall) = worker.counted.and_then(|place| stalls.get_mut(&place)) {
             stall.longest = stall.longest.max(still);
-            return;
+            return None;
         }
         let thread = running_on(worker.owner);
-        let place = thread.as_ref().and_then(|thread| thread.spawned_at);
-        worker.counted = Some(place);
-        let stall = stalls.entry(place).or_insert(Stall {
-            spawned_at: place,
+        let (model, spawned_at) = thread.as_ref().map_or((None, None), |thread| {
+            (Some(thread.model), thread.spawned_at)
+        });
+        worker.counted = Some(spawned_at);
+        let stall = stalls.entry(spawned_at).or_insert(Stall {
+            spawned_at,
             name: None,
             count: 0,
             longest: still,
         });
         stall.count += 1;
         stall.longest = stall.longest.max(still);
-        let model = thread.as_ref().map(|thread| thread.model);
         stall.name = thread.and_then(|thread| thread.name);
-        if self.prints && stall.count == 1 {
-            print(stall, model);
-        }
+        (self.prints && stall.count == 1).then(|| Told {
+            stall: stall.clone(),
+            model,
+        })
     }
 }
 
-/// Says what happens, and what to do. Where standard error is gone nobody is told.
-fn print(stall: &Stall, model: Option<Model>) {
-    let model = model.map_or("", Model::name);
-    let _ = writeln!(
-        io::stderr(),
-        "trefoil: {model} {stall}, and longer. Call `thread::checkpoint` in a long computation, \
-         wrap what blocks into `thread::blocking`, or give the thread a kernel thread of its own by \
-         `Builder::model`. This place is not named again."
-    );
+/// What is to be said on standard error.
+struct Told {
+    stall: Stall,
+    model: Option<Model>,
+}
+
+impl Told {
+    /// Says what happens, and what to do. Where standard error is gone nobody is told.
+    fn print(&self) {
+        let (stall, model) = (&self.stall, self.model.map_or("", Model::name));
+        let _ = writeln!(
+            io::stderr(),
+            "trefoil: {model} {stall}, and longer. Call `thread::checkpoint` in a long computation, \
+             wrap what blocks into `thread::blocking`, or give the thread a kernel thread of its own by \
+             `Builder::model`. This place is not named again."
+        );
+    }
 }
 
 /// What is guarded is whole at all times.
@@ -269,6 +284,10 @@ mod tests {
         worker
     }
 
+    fn look(watch: &Watch, now: Instant) -> bool {
+        watch.look(now, &mut Vec::new())
+    }
+
     fn counted(watch: &Watch) -> Vec<(u64, Duration)> {
         let stalls = lock(&watch.stalls);
         stalls.values().map(|it| (it.count, it.longest)).collect()
@@ -278,15 +297,15 @@ mod tests {
     fn a_beat_that_stands_still_is_counted_once() {
         let (watch, begin) = (watch(), Instant::now());
         let worker = worker(&watch, begin);
-        assert!(watch.look(begin + LIMIT / 2));
+        assert!(look(&watch, begin + LIMIT / 2));
         assert_eq!(counted(&watch), []);
         for times in [1, 2, 3] {
-            assert!(watch.look(begin + LIMIT * times));
+            assert!(look(&watch, begin + LIMIT * times));
             assert_eq!(counted(&watch), [(1, LIMIT * times)]);
         }
         worker.remote().beat.round();
-        assert!(watch.look(begin + LIMIT * 4));
-        assert!(watch.look(begin + LIMIT * 5));
+        assert!(look(&watch, begin + LIMIT * 4));
+        assert!(look(&watch, begin + LIMIT * 5));
         assert_eq!(counted(&watch), [(2, LIMIT * 3)]);
     }
 
@@ -296,12 +315,24 @@ mod tests {
         let worker = worker(&watch, begin);
         for looks in 1..10 {
             worker.remote().beat.round();
-            assert!(watch.look(begin + LIMIT * looks));
+            assert!(look(&watch, begin + LIMIT * looks));
         }
         worker.remote().beat.falls_asleep();
         for looks in 10..20 {
-            assert!(!watch.look(begin + LIMIT * looks), "nobody is awake");
+            assert!(!look(&watch, begin + LIMIT * looks), "nobody is awake");
         }
+        assert_eq!(counted(&watch), []);
+    }
+
+    /// Handles of its threads may keep its remote for long.
+    #[test]
+    fn a_worker_that_has_ended_is_not_counted() {
+        let (watch, begin) = (watch(), Instant::now());
+        let worker = worker(&watch, begin);
+        let _kept = worker.remote();
+        worker.close();
+        drop(worker);
+        assert!(!look(&watch, begin + LIMIT));
         assert_eq!(counted(&watch), []);
     }
 
@@ -309,13 +340,16 @@ mod tests {
     fn nobody_is_awake_without_somebody_who_looks() {
         let (watch, begin) = (watch(), Instant::now());
         let worker = worker(&watch, begin);
-        assert!(watch.attention.rest(|| watch.is_anybody_awake()));
-        assert!(watch.attention.is_paid(), "it is awake");
+        assert!(
+            watch.attention.rest(|| watch.is_anybody_awake()),
+            "it is awake"
+        );
+        assert!(!watch.attention.is_due());
         worker.remote().beat.falls_asleep();
         assert!(!watch.attention.rest(|| watch.is_anybody_awake()));
-        assert!(!watch.attention.is_paid());
+        assert!(watch.attention.is_due());
         drop(worker);
-        assert!(!watch.look(begin + LIMIT));
+        assert!(!look(&watch, begin + LIMIT));
         assert!(lock(&watch.workers).is_empty(), "it has gone");
     }
 }

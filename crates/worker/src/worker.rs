@@ -304,6 +304,8 @@ impl Worker {
         drop(self.remote.inbox.close());
         self.poller.close();
         clock::stop();
+        // Handles of its threads keep what others have of it.
+        self.remote.beat.falls_asleep();
     }
 
     /// Drops a thread that has its stack reserved and will not start.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::Meter;
-use crate::variable;
+use crate::variable::{self, Report};
 
 /// The environment variable that switches measuring on, where no builder says anything.
 const VARIABLE: &str = "TREFOIL_STACK_USAGE";
@@ -51,7 +51,7 @@ impl Metering {
     /// `InvalidInput`: the environment is asked, and the variable holds what it cannot.
     pub fn meter(&self) -> io::Result<Option<Arc<Meter>>> {
         Ok(match self {
-            Metering::ByEnvironment => asked()?.map(|_| Arc::default()),
+            Metering::ByEnvironment => variable::report(VARIABLE)?.map(|_| Arc::default()),
             Metering::Off => None,
             Metering::On => Some(Arc::default()),
             Metering::Into(meter) => Some(Arc::clone(meter)),
@@ -75,27 +75,8 @@ impl Metering {
     /// As for [`meter`](Metering::meter).
     pub fn is_to_print(&self) -> io::Result<bool> {
         Ok(match self {
-            Metering::ByEnvironment => asked()? == Some(Asked::Print),
+            Metering::ByEnvironment => variable::report(VARIABLE)? == Some(Report::Printed),
             Metering::Off | Metering::On | Metering::Into(_) => false,
         })
     }
-}
-
-/// What the environment asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Measure,
-    Print,
-}
-
-/// `None`: for nothing.
-fn asked() -> io::Result<Option<Asked>> {
-    let words = [
-        ("1", Some(Asked::Measure)),
-        ("on", Some(Asked::Measure)),
-        ("print", Some(Asked::Print)),
-        ("0", None),
-        ("off", None),
-    ];
-    variable::choice(VARIABLE, &words).map(Option::flatten)
 }
