@@ -31,6 +31,7 @@ use crate::child::{self, end_of};
 use crate::fs::Place;
 use crate::seed::{Random, draw};
 use crate::subject::run;
+use crate::tcp::pair;
 use crate::witness::{Witness, until, until_waiting};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -83,12 +84,6 @@ fn no_point(reason: Reason, wait: impl FnOnce() + Send + 'static, end: impl FnOn
     end();
     assert!(thread.join().unwrap_err().is::<Cancelled>());
     assert!(got.load(Ordering::Acquire));
-}
-
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (client, listener.accept().unwrap().0)
 }
 
 /// `park`.

@@ -10,13 +10,8 @@ use trefoil_runtime::{Reason, thread};
 
 use crate::Subject;
 use crate::subject::run;
+use crate::tcp::pair;
 use crate::witness::{join_all, until_waiting};
-
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (client, listener.accept().unwrap().0)
-}
 
 /// Says something, and hears the same.
 fn ask(address: SocketAddr, n: usize) {

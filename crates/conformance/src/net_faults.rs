@@ -19,19 +19,8 @@ use trefoil_sync::channel::bounded;
 use crate::Subject;
 use crate::child::{Child, end_of};
 use crate::subject::run;
+use crate::tcp::{listener, pair};
 use crate::witness::{join_all, until_waiting};
-
-fn listener() -> (TcpListener, std::net::SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
-}
-
-fn pair() -> (TcpStream, TcpStream) {
-    let (listener, address) = listener();
-    let client = TcpStream::connect(address).unwrap();
-    (client, listener.accept().unwrap().0)
-}
 
 /// Closes it so that the peer gets a reset.
 fn reset(stream: TcpStream) {

@@ -16,14 +16,15 @@ use crate::Subject;
 use crate::subject::run;
 use crate::witness::{join_all, until_waiting};
 
-fn listener() -> (TcpListener, SocketAddr) {
+/// A listener, and where it listens.
+pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
 /// Two connected sockets.
-fn pair() -> (TcpStream, TcpStream) {
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
     let (listener, address) = listener();
     // The kernel completes the connection before anybody accepts it.
     let client = TcpStream::connect(address).unwrap();

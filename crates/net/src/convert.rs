@@ -10,6 +10,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::handle::Handle;
 use crate::pipe::{PipeReader, PipeWriter};
+use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 use crate::tcp::{TcpListener, TcpStream};
 use crate::udp::UdpSocket;
 use crate::unix::{UnixDatagram, UnixListener, UnixStream};
@@ -57,6 +58,31 @@ macro_rules! conversions {
             }
         }
 
+        impl TryFrom<$ours> for $std {
+            type Error = io::Error;
+
+            /// As `into_std`.
+            fn try_from(ours: $ours) -> io::Result<$std> {
+                ours.into_std()
+            }
+        }
+    )*};
+}
+
+conversions! {
+    TcpListener, std::net::TcpListener, adopt, into_blocking, "trefoil_net::", "tcp_listener";
+    TcpStream, std::net::TcpStream, adopt_socket, into_blocking_socket, "trefoil_net::", "tcp_stream";
+    UdpSocket, std::net::UdpSocket, adopt_socket, into_blocking_socket, "trefoil_net::", "udp_socket";
+    UnixListener, std::os::unix::net::UnixListener, adopt, into_blocking, "trefoil_net::unix::", "unix_listener";
+    UnixStream, std::os::unix::net::UnixStream, adopt_socket, into_blocking_socket, "trefoil_net::unix::", "unix_stream";
+    UnixDatagram, std::os::unix::net::UnixDatagram, adopt_socket, into_blocking_socket, "trefoil_net::unix::", "unix_datagram";
+    PipeReader, std::io::PipeReader, adopt, into_blocking, "trefoil_net::", "pipe_reader";
+    PipeWriter, std::io::PipeWriter, adopt, into_blocking, "trefoil_net::", "pipe_writer";
+}
+
+/// What all have in common that have a descriptor, and a type of `std` to be made from one.
+macro_rules! descriptors {
+    ($($ours:ident, $std:path;)*) => {$(
         impl AsFd for $ours {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.handle.as_fd()
@@ -101,15 +127,6 @@ macro_rules! conversions {
             }
         }
 
-        impl TryFrom<$ours> for $std {
-            type Error = io::Error;
-
-            /// As `into_std`.
-            fn try_from(ours: $ours) -> io::Result<$std> {
-                ours.into_std()
-            }
-        }
-
         // A panic, wherever it comes from, leaves a socket as whole as an error does. `std`'s
         // are so too, and programs that catch panics rely on it.
         impl UnwindSafe for $ours {}
@@ -117,13 +134,16 @@ macro_rules! conversions {
     )*};
 }
 
-conversions! {
-    TcpListener, std::net::TcpListener, adopt, into_blocking, "trefoil_net::", "tcp_listener";
-    TcpStream, std::net::TcpStream, adopt_socket, into_blocking_socket, "trefoil_net::", "tcp_stream";
-    UdpSocket, std::net::UdpSocket, adopt_socket, into_blocking_socket, "trefoil_net::", "udp_socket";
-    UnixListener, std::os::unix::net::UnixListener, adopt, into_blocking, "trefoil_net::unix::", "unix_listener";
-    UnixStream, std::os::unix::net::UnixStream, adopt_socket, into_blocking_socket, "trefoil_net::unix::", "unix_stream";
-    UnixDatagram, std::os::unix::net::UnixDatagram, adopt_socket, into_blocking_socket, "trefoil_net::unix::", "unix_datagram";
-    PipeReader, std::io::PipeReader, adopt, into_blocking, "trefoil_net::", "pipe_reader";
-    PipeWriter, std::io::PipeWriter, adopt, into_blocking, "trefoil_net::", "pipe_writer";
+descriptors! {
+    TcpListener, std::net::TcpListener;
+    TcpStream, std::net::TcpStream;
+    UdpSocket, std::net::UdpSocket;
+    UnixListener, std::os::unix::net::UnixListener;
+    UnixStream, std::os::unix::net::UnixStream;
+    UnixDatagram, std::os::unix::net::UnixDatagram;
+    PipeReader, std::io::PipeReader;
+    PipeWriter, std::io::PipeWriter;
+    ChildStdin, std::process::ChildStdin;
+    ChildStdout, std::process::ChildStdout;
+    ChildStderr, std::process::ChildStderr;
 }

@@ -39,6 +39,7 @@ mod handle;
 pub mod io;
 mod methods;
 mod modes;
+mod pause;
 mod pipe;
 pub mod process;
 pub mod signal;

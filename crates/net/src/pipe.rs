@@ -15,6 +15,7 @@ use std::process::Stdio;
 use crate::bytes::Kind;
 use crate::exhausted::explain;
 use crate::handle::Handle;
+use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 
 /// Makes a pipe: what is written to the second end is read from the first. Does not wait.
 ///
@@ -104,7 +105,17 @@ macro_rules! ends {
                 Ok($end { handle })
             }
         }
+    )*};
+}
 
+ends! {
+    PipeReader, "pipe_reader";
+    PipeWriter, "pipe_writer";
+}
+
+/// What all ends of pipes have in common.
+macro_rules! pipes {
+    ($($end:ident,)*) => {$(
         impl fmt::Debug for $end {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let fd = self.handle.fd();
@@ -127,9 +138,8 @@ macro_rules! ends {
     )*};
 }
 
-ends! {
-    PipeReader, "pipe_reader";
-    PipeWriter, "pipe_writer";
+pipes! {
+    PipeReader, PipeWriter, ChildStdin, ChildStdout, ChildStderr,
 }
 
 /// Pipes, and whatever `read(2)` and `write(2)` are for.

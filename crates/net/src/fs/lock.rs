@@ -10,10 +10,11 @@ use std::fs::TryLockError;
 use std::io;
 use std::time::Duration;
 
-use trefoil_runtime::{Outcome, Reason, Wait, Waiter, cancel, thread};
+use trefoil_runtime::{Reason, Wait};
 
 use super::call::call;
 use super::file::File;
+use crate::pause::Pauses;
 
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
@@ -128,23 +129,13 @@ impl File {
 #[track_caller]
 fn when_free(attempt: impl Fn() -> Result<(), TryLockError> + Sync) -> io::Result<()> {
     let wait = Wait::new(Reason::FileLock).cancellable();
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match call(&attempt) {
             Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) => rest(&wait, pause),
+            Err(TryLockError::WouldBlock) => pauses.rest(&wait)?,
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Waits for so long, or unwinds if the thread is to end.
-fn rest(wait: &Wait, pause: Duration) {
-    // Nobody else knows it: only time ends it, or a cancellation.
-    let waiter = Waiter::new();
-    if waiter.wait(&wait.until(thread::deadline_after(pause))) == Outcome::Cancelled {
-        cancel::raise();
     }
 }

@@ -11,7 +11,7 @@ use crate::bytes::Kind as _;
 use crate::pipe::Pipe;
 
 use super::either::Either;
-use super::pause::Pause;
+use super::looks;
 
 /// As much as a pipe holds.
 const CHUNK: usize = 64 << 10;
@@ -56,15 +56,15 @@ pub(super) fn both(ends: [End<'_>; 2], wait: &Wait) -> io::Result<()> {
         open: [true; 2],
         chunk: vec![0; CHUNK],
     };
-    let mut pause = Pause::new();
+    let mut pauses = looks();
     while reading.open != [false; 2] {
         match &either {
             Some(either) => either.io(wait, || reading.round(Some(either)))?,
             None => match reading.round(None) {
-                Err(error) if is_passing(&error) => pause.sleep(),
+                Err(error) if is_passing(&error) => pauses.rest(wait)?,
                 done => {
                     done?;
-                    pause = Pause::new();
+                    pauses = looks();
                 }
             },
         }

@@ -35,11 +35,14 @@ mod command;
 mod either;
 mod handle;
 mod orphans;
-mod pause;
 mod pidfd;
 mod pre_exec;
 mod running;
 mod stdio;
+
+use std::time::Duration;
+
+use crate::pause::Pauses;
 
 pub use self::child::Child;
 pub use self::command::Command;
@@ -48,3 +51,8 @@ pub use self::stdio::{ChildStderr, ChildStdin, ChildStdout};
 pub use std::process::{
     CommandArgs, CommandEnvs, ExitCode, ExitStatus, Output, Stdio, Termination, abort, exit, id,
 };
+
+/// How often to look at what nothing tells of: where the process has no descriptor left to wait with.
+fn looks() -> Pauses {
+    Pauses::new(Duration::from_millis(1), Duration::from_millis(32))
+}

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use trefoil_runtime::{Interest, Reason, Source, Wait};
 
-use super::pause::Pause;
+use super::looks;
 use super::pidfd;
 
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Running {
         let ended = || self.try_wait()?.ok_or(io::ErrorKind::WouldBlock.into());
         match self.end.get() {
             Some(end) => end.io(Interest::Read, &wait, |_| false, |_| ended()),
-            None => self.wait_by_looking(),
+            None => self.wait_by_looking(&wait),
         }
     }
 
@@ -84,11 +84,10 @@ impl Running {
         Ok(status)
     }
 
-    #[track_caller]
-    fn wait_by_looking(&self) -> io::Result<ExitStatus> {
-        let mut pause = Pause::new();
+    fn wait_by_looking(&self, wait: &Wait) -> io::Result<ExitStatus> {
+        let mut pauses = looks();
         loop {
-            pause.sleep();
+            pauses.rest(wait)?;
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
             }

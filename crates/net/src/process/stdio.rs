@@ -1,11 +1,8 @@
-//! The pipes to a child. How they are read and written is what they have in common with all pipes (`bytes`).
+//! The pipes to a child. How they are read and written, and what they can be made into, they have in common with
+//! all pipes (`bytes`, `pipe`, `convert`).
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::process::Stdio;
 
 use crate::handle::Handle;
 
@@ -95,72 +92,6 @@ macro_rules! conversions {
                 Ok($pipe { handle: Handle::adopt(pipe.into())? })
             }
         }
-
-        impl AsFd for $pipe {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.handle.as_fd()
-            }
-        }
-
-        impl AsRawFd for $pipe {
-            fn as_raw_fd(&self) -> RawFd {
-                self.handle.fd()
-            }
-        }
-
-        impl IntoRawFd for $pipe {
-            /// The descriptor, which stays non-blocking.
-            fn into_raw_fd(self) -> RawFd {
-                self.handle.into_fd().into_raw_fd()
-            }
-        }
-
-        impl From<$pipe> for OwnedFd {
-            /// The descriptor, which stays non-blocking.
-            fn from(pipe: $pipe) -> OwnedFd {
-                pipe.handle.into_fd()
-            }
-        }
-
-        impl TryFrom<OwnedFd> for $pipe {
-            type Error = io::Error;
-
-            /// As `from_std`.
-            fn try_from(fd: OwnedFd) -> io::Result<$pipe> {
-                Ok($pipe { handle: Handle::adopt(fd)? })
-            }
-        }
-
-        impl TryFrom<std::process::$pipe> for $pipe {
-            type Error = io::Error;
-
-            /// As `from_std`.
-            fn try_from(pipe: std::process::$pipe) -> io::Result<$pipe> {
-                $pipe::from_std(pipe)
-            }
-        }
-
-        impl From<$pipe> for Stdio {
-            /// For another child. It blocks again, as programs expect.
-            ///
-            /// # Panics
-            ///
-            /// If the operating system refuses to make it blocking, which it has no reason to.
-            fn from(pipe: $pipe) -> Stdio {
-                let pipe = pipe.handle.into_blocking();
-                Stdio::from(pipe.expect("the mode of a pipe can be set"))
-            }
-        }
-
-        impl fmt::Debug for $pipe {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($pipe)).field("fd", &self.as_raw_fd()).finish()
-            }
-        }
-
-        // A panic, wherever it comes from, leaves a pipe as whole as an error does.
-        impl UnwindSafe for $pipe {}
-        impl RefUnwindSafe for $pipe {}
     )*};
 }
 

@@ -15,9 +15,10 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Type};
-use trefoil_runtime::{Interest, Outcome, Source, Wait, Waiter, cancel, thread};
+use trefoil_runtime::{Interest, Source, Wait};
 
 use crate::handle::Handle;
+use crate::pause::Pauses;
 use crate::socket;
 
 /// The pauses between attempts to connect: from the first to the longest, each twice the last.
@@ -26,27 +27,13 @@ const LONGEST: Duration = Duration::from_millis(10);
 
 /// Repeats an attempt that nobody tells when to repeat, as `wait` says.
 pub(super) fn insist<T>(wait: &Wait, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    let mut length = FIRST;
+    let mut pauses = Pauses::new(FIRST, LONGEST);
     loop {
         match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => pauses.rest(wait)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
-        pause(wait, length)?;
-        length = LONGEST.min(length * 2);
-    }
-}
-
-/// Waits for so long, or as `wait` says.
-fn pause(wait: &Wait, length: Duration) -> io::Result<()> {
-    let end = thread::deadline_after(length);
-    let until = end.into_iter().chain(wait.deadline()).min();
-    // Nobody fires it: only time and cancellation end the wait.
-    match Waiter::new().wait(&wait.until(until)) {
-        Outcome::Cancelled => cancel::raise(),
-        _ if until == end => Ok(()),
-        _ => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 
@@ -66,7 +53,7 @@ pub(super) fn at_receiver(sender: &Handle, receiver: &SockAddr, wait: &Wait) -> 
 fn in_own_buffer(sender: &Handle, wait: &Wait) -> io::Result<()> {
     if sender.socket().peer_addr().is_ok() {
         // Its descriptor tells of room with its peer, who is somebody else.
-        return pause(wait, LONGEST);
+        return Pauses::new(LONGEST, LONGEST).rest(wait);
     }
     ready(&sender.source, wait)
 }

@@ -1,8 +1,5 @@
 //! A server that runs as a program of its own.
 
-// Each test uses what it needs.
-#![allow(dead_code)]
-
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};

@@ -1,7 +1,4 @@
-//! The WebSocket server as `tungstenite`'s client sees it, whose streams are Trefoil's too: on every model.
-#![forbid(unsafe_code)]
-
-mod support;
+//! The WebSocket server, by `tungstenite`'s client, whose streams are Trefoil's too.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +7,7 @@ use trefoil::net::TcpStream;
 use trefoil::{Builder, Model, thread};
 use tungstenite::{Error, Message, WebSocket};
 
-use support::Server;
+use crate::server::Server;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_websocket_echo");
 

@@ -1,7 +1,4 @@
-//! The HTTP server as its clients see it, on every model.
-#![forbid(unsafe_code)]
-
-mod support;
+//! The HTTP server.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
@@ -13,7 +10,7 @@ use std::time::Duration;
 
 use trefoil::Model;
 
-use support::Server;
+use crate::server::Server;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_http_server");
 /// Who waits longer waits for ever.

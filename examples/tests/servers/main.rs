@@ -1,0 +1,6 @@
+//! The servers as their clients see them, on every model.
+#![forbid(unsafe_code)]
+
+mod http;
+mod server;
+mod websocket;
