@@ -36,6 +36,7 @@ pub mod across;
 pub mod beside;
 pub mod blocking;
 pub mod cancellation;
+pub mod cancelled_reads;
 pub mod channel;
 pub mod checkpoint;
 pub mod condvar;

@@ -611,6 +611,14 @@ macro_rules! suite {
                 a_runtime_dropped_in_a_blocking_call_that_unwinds_is_gone,
                 a_runtime_in_the_result_of_its_own_thread_is_gone,
             }
+            cancelled_reads {
+                at_any_moment,
+                under_a_hail_of_signals,
+                whoever_has_the_signal,
+                with_all_signals_blocked,
+                in_its_time,
+                of_a_kernel_threads_connection,
+            }
             cancellation {
                 park_is_a_point,
                 park_timeout_is_a_point,
@@ -882,6 +890,7 @@ mod tests {
         ("runs", include_str!("runs.rs")),
         ("shutdown", include_str!("shutdown.rs")),
         ("cancellation", include_str!("cancellation.rs")),
+        ("cancelled_reads", include_str!("cancelled_reads.rs")),
         ("token", include_str!("token.rs")),
         ("timeout", include_str!("timeout.rs")),
         ("interval", include_str!("interval.rs")),

@@ -21,8 +21,8 @@
 //!   the next one, so short threads do not pay for making and ending kernel threads. A
 //!   thread that asks for a stack size, a priority or an affinity of its own gets a kernel thread of
 //!   its own, and so does what a thread with one of the latter two spawns: nobody can undo them.
-//! * **Waiting.** A futex on the thread's state word; `ppoll(2)` for a descriptor
-//!   ([`trefoil_runtime::os`]). A thread that waits looks awake for a few microseconds
+//! * **Waiting.** A futex on the thread's state word; `ppoll(2)` for a descriptor,
+//!   or the `recv(2)` itself ([`trefoil_runtime::os`]). A thread that waits looks awake for a few microseconds
 //!   first, if a processor can be spared.
 //!
 //! A kernel thread serves one thread after the other. So a `std::thread_local!` may hold what

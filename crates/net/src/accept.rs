@@ -18,16 +18,16 @@ const PAUSE: Duration = Duration::from_millis(1);
 impl Handle {
     /// Waits for a connection. A cancellation point.
     #[track_caller]
-    pub(crate) fn accept(&self) -> io::Result<(OwnedFd, SockAddr)> {
+    pub(crate) fn accept(&self) -> io::Result<(Handle, SockAddr)> {
         self.accept_by(Wait::new(Reason::Accept), socket::accept)
     }
 
     /// The same, of a listener that says that it would block after it was shut down, and yet is
     /// reported ready for ever: a Unix socket. To who may block the kernel says `EINVAL`.
     #[track_caller]
-    pub(crate) fn accept_unless_ended(&self) -> io::Result<(OwnedFd, SockAddr)> {
+    pub(crate) fn accept_unless_ended(&self) -> io::Result<(Handle, SockAddr)> {
         let nonblocking = self.is_nonblocking();
-        let accept = |fd: BorrowedFd<'_>| match socket::accept(fd) {
+        let accept = |fd: BorrowedFd<'_>, waits| match socket::accept(fd, waits) {
             Err(none) if none.kind() == io::ErrorKind::WouldBlock && !nonblocking => {
                 match socket::is_ended(fd)? {
                     true => Err(io::Error::from_raw_os_error(libc::EINVAL)),
@@ -43,14 +43,18 @@ impl Handle {
     fn accept_by(
         &self,
         wait: Wait,
-        accept: impl FnMut(BorrowedFd<'_>) -> io::Result<(OwnedFd, SockAddr)>,
-    ) -> io::Result<(OwnedFd, SockAddr)> {
+        mut accept: impl FnMut(BorrowedFd<'_>, bool) -> io::Result<(OwnedFd, SockAddr)>,
+    ) -> io::Result<(Handle, SockAddr)> {
+        let waits = socket::waits();
         // Whether it was the last one in the queue is not told.
-        let accepted = self.io(Interest::Read, wait, |_| false, accept);
-        if let Err(refused) = &accepted {
-            self.pause_if_exhausted(refused);
+        let accepted = self.io(Interest::Read, wait, |_| false, |fd| accept(fd, waits));
+        match accepted {
+            Ok((fd, address)) => Ok((Handle::from_socket(fd, waits), address)),
+            Err(refused) => {
+                self.pause_if_exhausted(&refused);
+                Err(refused)
+            }
         }
-        accepted
     }
 
     /// A server that only tries again would keep the threads from running that could close

@@ -9,6 +9,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 
+use trefoil_runtime::os::Call;
 use trefoil_runtime::{Interest, Reason, Wait};
 
 use crate::handle::Handle;
@@ -59,16 +60,25 @@ impl<'a, K: Kind> Placed<'a, K> {
         }
     }
 
-    /// A read that does not fill its room has taken all there was, so that the next one waits
-    /// at once. 0 is the end, which does not go away.
     #[inline]
     fn read_with(
         &self,
         room: usize,
         read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let short = |&taken: &usize| taken != 0 && taken < room;
-        self.handle.io(Interest::Read, self.wait, short, read)
+        self.handle
+            .io(Interest::Read, self.wait, leaves_room(room), read)
+    }
+
+    /// A kernel thread waits in the call itself.
+    fn read_in_call(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wait = self.handle.limit(Interest::Read, self.wait);
+        let source = &self.handle.source;
+        if let Some(done) = source.call(&wait, &Call::recv(self.handle.as_fd(), buffer)) {
+            return done;
+        }
+        let short = leaves_room(buffer.len());
+        source.io(Interest::Read, &wait, short, |fd| K::read(fd, buffer))
     }
 
     /// A write that does not take all has filled the buffer.
@@ -83,9 +93,19 @@ impl<'a, K: Kind> Placed<'a, K> {
     }
 }
 
+/// A read that does not fill its room has taken all there was, so that the next one waits
+/// at once. 0 is the end, which does not go away.
+#[inline]
+fn leaves_room(room: usize) -> impl Fn(&usize) -> bool {
+    move |&taken| taken != 0 && taken < room
+}
+
 impl<K: Kind> Read for Placed<'_, K> {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.handle.waits_in_call() {
+            return self.read_in_call(buffer);
+        }
         self.read_with(buffer.len(), |fd| K::read(fd, buffer))
     }
 

@@ -96,14 +96,14 @@ macro_rules! descriptors {
         }
 
         impl IntoRawFd for $ours {
-            /// The descriptor, which stays non-blocking.
+            /// The descriptor, which is non-blocking.
             fn into_raw_fd(self) -> RawFd {
                 self.handle.into_fd().into_raw_fd()
             }
         }
 
         impl From<$ours> for OwnedFd {
-            /// The descriptor, which stays non-blocking.
+            /// The descriptor, which is non-blocking.
             fn from(ours: $ours) -> OwnedFd {
                 ours.handle.into_fd()
             }

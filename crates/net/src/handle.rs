@@ -36,6 +36,15 @@ impl Handle {
         }
     }
 
+    /// A socket that a thread of this model has made; see [`socket::waits`].
+    pub(crate) fn from_socket(fd: OwnedFd, waits: bool) -> Handle {
+        Handle {
+            // Its calls say that they do not wait.
+            source: Source::from_nonblocking(fd),
+            modes: Arc::new(Modes::new(waits)),
+        }
+    }
+
     /// Takes a descriptor over, and makes it non-blocking.
     pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Handle> {
         Ok(Handle {
@@ -72,8 +81,15 @@ impl Handle {
         Ok(fd)
     }
 
+    /// Gives the descriptor back. It is non-blocking.
     pub(crate) fn into_fd(self) -> OwnedFd {
-        self.source.into_fd()
+        let waits = self.modes.waits();
+        let fd = self.source.into_fd();
+        if waits {
+            let changed = SockRef::from(&fd).set_nonblocking(true);
+            changed.expect("an open socket can be made non-blocking");
+        }
+        fd
     }
 
     /// Another descriptor of the same thing, which shares how its calls wait.
@@ -106,7 +122,28 @@ impl Handle {
         interest: Interest,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        self.modes.set_timeout(interest, timeout)
+        self.modes.set_timeout(interest, timeout)?;
+        // Of a call that waits in the kernel, the kernel ends the wait.
+        if interest == Interest::Read && self.modes.waits() {
+            self.socket().set_read_timeout(timeout)?;
+        }
+        Ok(())
+    }
+
+    /// The calls of a new socket wait from now on, unless they say that they do not; see
+    /// [`socket::waits`].
+    pub(crate) fn let_calls_wait(&self, waits: bool) -> io::Result<()> {
+        if waits {
+            self.socket().set_nonblocking(false)?;
+            self.modes.let_wait();
+        }
+        Ok(())
+    }
+
+    /// Whether a kernel thread may wait in the call; see [`Source::call`].
+    #[inline]
+    pub(crate) fn waits_in_call(&self) -> bool {
+        self.modes.waits_in_call()
     }
 
     pub(crate) fn is_nonblocking(&self) -> bool {

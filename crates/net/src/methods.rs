@@ -54,7 +54,7 @@ macro_rules! every {
             }
 
             /// Whether calls fail with `WouldBlock` instead of waiting. A thread that waits
-            /// already goes on waiting. The descriptor is non-blocking either way. Does not wait.
+            /// already goes on waiting. The descriptor's own mode does not change. Does not wait.
             ///
             /// # Errors
             ///

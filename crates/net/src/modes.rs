@@ -13,6 +13,8 @@ use trefoil_runtime::{Interest, Source, Wait, thread};
 #[derive(Debug, Default)]
 pub(crate) struct Modes {
     nonblocking: AtomicBool,
+    /// It is a socket whose calls wait in the kernel, unless they say that they do not.
+    waits: AtomicBool,
     read: Timeout,
     write: Timeout,
 }
@@ -49,6 +51,13 @@ pub(crate) fn zero() -> io::Error {
 }
 
 impl Modes {
+    pub(crate) fn new(waits: bool) -> Modes {
+        Modes {
+            waits: AtomicBool::new(waits),
+            ..Modes::default()
+        }
+    }
+
     fn timeout_of(&self, interest: Interest) -> &Timeout {
         match interest {
             Interest::Read => &self.read,
@@ -70,6 +79,21 @@ impl Modes {
 
     pub(crate) fn is_nonblocking(&self) -> bool {
         self.nonblocking.load(Ordering::Relaxed)
+    }
+
+    /// Whether a kernel thread may wait in the call.
+    #[inline]
+    pub(crate) fn waits_in_call(&self) -> bool {
+        self.waits.load(Ordering::Relaxed) && !self.is_nonblocking()
+    }
+
+    /// Whether calls wait in the kernel that do not say that they do not.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn let_wait(&self) {
+        self.waits.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) {

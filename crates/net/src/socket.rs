@@ -1,11 +1,14 @@
-//! The system calls on sockets, one each. None of them waits: the descriptors are non-blocking.
+//! The system calls on sockets, one each. None of them waits: the descriptors are non-blocking, or,
+//! where a kernel thread has [made](waits) the connection, the calls say that they do not wait.
 
-use std::io::{self, IoSlice, IoSliceMut, Read as _};
+use std::ffi::c_int;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
+use trefoil_runtime::{Model, model};
 
 use crate::bytes::Kind;
 use crate::exhausted::explain;
@@ -22,9 +25,15 @@ pub(crate) fn new(
     socket2::Socket::new(domain, kind.nonblocking().cloexec(), protocol).map_err(explain)
 }
 
-/// Takes a connection from a listener's queue.
-pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SockAddr)> {
-    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+/// Whether a connection that the calling thread makes lets calls wait: a kernel thread may then
+/// wait in the call itself, as a plain one does, in place of a try, a poll and another try.
+pub(crate) fn waits() -> bool {
+    model() == Model::Kernel
+}
+
+/// Takes a connection from a listener's queue, one that [waits] or not.
+pub(crate) fn accept(listener: BorrowedFd<'_>, waits: bool) -> io::Result<(OwnedFd, SockAddr)> {
+    let flags = libc::SOCK_CLOEXEC | if waits { 0 } else { libc::SOCK_NONBLOCK };
     // SAFETY: `try_init` gives room for an address and its length, which `accept4` fills when
     // it succeeds; the listener is open.
     let accepted = unsafe {
@@ -78,7 +87,7 @@ impl Kind for Socket {
     }
 
     fn read_vectored(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*SockRef::from(&fd)).read_vectored(buffers)
+        recv_vectored(fd, buffers)
     }
 
     #[inline]
@@ -87,18 +96,36 @@ impl Kind for Socket {
     }
 
     fn write_vectored(fd: BorrowedFd<'_>, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        SockRef::from(&fd).send_vectored_with_flags(bytes, libc::MSG_NOSIGNAL)
+        SockRef::from(&fd).send_vectored_with_flags(bytes, SEND)
     }
 }
 
 #[inline]
 pub(crate) fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    (&*SockRef::from(&fd)).read(buffer)
+    recv_with(fd, buffer, libc::MSG_DONTWAIT)
 }
 
 pub(crate) fn peek(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    recv_with(fd, buffer, libc::MSG_DONTWAIT | libc::MSG_PEEK)
+}
+
+#[inline]
+fn recv_with(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: c_int) -> io::Result<usize> {
     // SAFETY: `recv(2)` writes initialized bytes only.
-    SockRef::from(&fd).peek(unsafe { as_uninit(buffer) })
+    SockRef::from(&fd).recv_with_flags(unsafe { as_uninit(buffer) }, flags)
+}
+
+fn recv_vectored(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    // SAFETY: all zeroes is a message without a name, buffers and control data.
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    // They are laid out alike, as `IoSliceMut` promises.
+    message.msg_iov = buffers.as_mut_ptr().cast();
+    message.msg_iovlen = buffers.len() as _;
+    // SAFETY: the message is alive for the call, and so are its buffers.
+    match unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) } {
+        -1 => Err(io::Error::last_os_error()),
+        count => Ok(count.cast_unsigned()),
+    }
 }
 
 pub(crate) fn recv_from(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, SockAddr)> {
@@ -121,14 +148,16 @@ unsafe fn as_uninit(buffer: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) }
 }
 
-// A peer that has gone is an error, not a signal that ends the process. Here and below.
+/// A peer that has gone is an error, not a signal that ends the process.
+const SEND: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+
 #[inline]
 pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    SockRef::from(&fd).send_with_flags(bytes, libc::MSG_NOSIGNAL)
+    SockRef::from(&fd).send_with_flags(bytes, SEND)
 }
 
 pub(crate) fn send_to(fd: BorrowedFd<'_>, bytes: &[u8], to: &SockAddr) -> io::Result<usize> {
-    SockRef::from(&fd).send_to_with_flags(bytes, to, libc::MSG_NOSIGNAL)
+    SockRef::from(&fd).send_to_with_flags(bytes, to, SEND)
 }
 
 /// Whether it has room: `WouldBlock` if not.

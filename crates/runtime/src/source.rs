@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use crate::cancel;
 use crate::current;
+use crate::model::Model;
 use crate::no_suspend;
+use crate::os;
 use crate::wait::{Outcome, Wait, Waiter};
 
 mod directions;
@@ -110,6 +112,16 @@ impl Source {
             }
             self.wait(interest, wait)?;
         }
+    }
+
+    /// Makes a call that may wait, of a descriptor whose calls do, as a kernel thread without a
+    /// limit. `None`: go on with [`io`](Source::io), which waits by itself. It is no cancellation
+    /// point, but a cancellation ends it.
+    pub fn call(&self, wait: &Wait, call: &os::Call<'_>) -> Option<io::Result<usize>> {
+        if current::model() != Model::Kernel || !current::limit().is_null() {
+            return None;
+        }
+        os::make(wait, call)
     }
 
     /// Waits until the direction may be ready, as `wait` says; raises a cancellation.

@@ -25,7 +25,7 @@
 //!
 //! | [`Model`] | a thread is | it waits by |
 //! |---|---|---|
-//! | `Kernel` (1:1) | a kernel thread | a futex or `ppoll(2)`: the kernel runs another |
+//! | `Kernel` (1:1) | a kernel thread | a futex, `ppoll(2)` or `recv(2)`: the kernel runs another |
 //! | `Green` (N:1) | a fiber on the OS thread that called `run` | switching to the next fiber that is ready |
 //! | `Hybrid` (M:N) | a fiber on one of several worker OS threads | the same, on its worker; idle workers steal threads that have not started |
 //!

@@ -82,7 +82,10 @@ fn connect_as(address: SocketAddr, wait: Wait) -> io::Result<TcpStream> {
         .source
         .io(Interest::Write, &wait, |()| false, socket::connected);
     match attempt {
-        Ok(()) => Ok(stream),
+        Ok(()) => {
+            stream.handle.let_calls_wait(socket::waits())?;
+            Ok(stream)
+        }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(timed_out()),
         Err(error) => Err(error),
     }

@@ -113,8 +113,8 @@ impl TcpListener {
     /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (fd, address) = self.handle.accept()?;
-        let stream = TcpStream::from_nonblocking(fd);
+        let (handle, address) = self.handle.accept()?;
+        let stream = TcpStream { handle };
         Ok((stream, socket::internet(&address)?))
     }
 

@@ -102,8 +102,8 @@ impl UnixListener {
     /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let (fd, address) = self.handle.accept_unless_ended()?;
-        let stream = UnixStream::from_nonblocking(fd);
+        let (handle, address) = self.handle.accept_unless_ended()?;
+        let stream = UnixStream { handle };
         Ok((stream, address::raise(&address)?))
     }
 

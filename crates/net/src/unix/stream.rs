@@ -141,5 +141,7 @@ impl UnixStream {
 fn connect_as(address: &SockAddr, wait: Wait) -> io::Result<UnixStream> {
     let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
     room::insist(&wait.cancellable(), || socket.connect(address))?;
-    Ok(UnixStream::from_nonblocking(socket.into()))
+    let stream = UnixStream::from_nonblocking(socket.into());
+    stream.handle.let_calls_wait(socket::waits())?;
+    Ok(stream)
 }

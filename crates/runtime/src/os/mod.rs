@@ -4,6 +4,7 @@
 //! The kernel runtime's threads wait like this, and so does a plain `std::thread` that uses
 //! our objects: it has `Foreign` for a runtime.
 
+mod call;
 mod edges;
 mod futex;
 mod kept;
@@ -26,8 +27,9 @@ use crate::state::{SharedWake, State};
 use crate::thread::{NewThread, Thread};
 use crate::wait::{Outcome, Wait};
 
+pub use call::Call;
+pub(crate) use call::make;
 pub use placement::Placement;
-pub(crate) use poll::interrupt;
 pub use poll::wait_ready;
 
 /// Parks the calling kernel thread; see [`Runtime::park`].
@@ -89,7 +91,8 @@ pub fn wake(thread: &Thread) {
         SharedWake::Nothing => {}
         SharedWake::Futex => {
             futex::wake(header.state.futex().0);
-            interrupt(header);
+            poll::interrupt(header);
+            call::interrupt(header);
         }
     }
 }

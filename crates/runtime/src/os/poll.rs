@@ -165,7 +165,7 @@ fn silence(bell: RawFd) {
 }
 
 /// Ends the poll of a thread that was found PARKED, if it is in one.
-pub(crate) fn interrupt(header: &Header) {
+pub(super) fn interrupt(header: &Header) {
     let alarm = header.alarm.lock().clone();
     if let Some(alarm) = alarm {
         let one = 1u64;

@@ -6,7 +6,7 @@
 //! | fields                                    | who                                        |
 //! |-------------------------------------------|--------------------------------------------|
 //! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
-//! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm` | anybody, by their own rules   |
+//! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm`, `calling` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
 //! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `mail_link`                               | the inbox that holds the message           |
@@ -17,7 +17,7 @@ use core::fmt;
 use core::num::NonZeroU64;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering, fence};
 use std::os::fd::OwnedFd;
 use std::process;
 use std::sync::Arc;
@@ -160,6 +160,8 @@ pub(crate) struct Header {
     pub(crate) traits: Traits,
     /// What interrupts the poll of a kernel thread that waits for a descriptor.
     pub(crate) alarm: Spin<Option<Arc<OwnedFd>>>,
+    /// On which OS thread it is in a system call that a signal ends; 0: it is in none.
+    pub(crate) calling: AtomicI32,
 }
 
 impl Header {
@@ -200,6 +202,7 @@ impl Header {
             slice: Slice::new(),
             budget: Cell::new(current::BUDGET),
             alarm: Spin::new(None),
+            calling: AtomicI32::new(0),
         }
     }
 
