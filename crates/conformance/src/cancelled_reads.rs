@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, Signal, raise};
+use trefoil_net::TcpStream;
 use trefoil_net::signal::{SIGUSR1, SignalKind, on};
-use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::thread::{self, JoinHandle};
 use trefoil_runtime::time::timeout;
@@ -22,14 +22,8 @@ use crate::Subject;
 use crate::child;
 use crate::seed::{Random, draw};
 use crate::subject::run;
+use crate::tcp::pair;
 use crate::witness::{until, until_waiting};
-
-/// Both ends of a connection.
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (near, listener.accept().unwrap().0)
-}
 
 /// A thread that waits for bytes until it is cancelled.
 fn reader(stream: &Arc<TcpStream>) -> JoinHandle<()> {

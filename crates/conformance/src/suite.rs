@@ -401,6 +401,7 @@ macro_rules! suite {
                 a_storm_loses_no_message,
             }
             tcp {
+                a_busy_connection_lets_others_run,
                 a_hundred_connections_echo,
                 much_goes_both_ways,
                 a_reader_waits,

@@ -3,6 +3,8 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -425,5 +427,20 @@ pub fn an_unread_error_queue_wakes_nobody_again_and_again<S: Subject>() {
         let tried = writer.join().unwrap();
         assert!(tried <= FEW, "{tried} writes of one byte");
         assert_eq!(heard.last(), Some(&b'z'));
+    });
+}
+
+/// A thread whose connections are always ready lets others have their turn.
+pub fn a_busy_connection_lets_others_run<S: Subject>() {
+    run::<S, _>(|| {
+        let (mut near, mut far) = pair();
+        let ran = Arc::new(AtomicBool::new(false));
+        let runs = Arc::clone(&ran);
+        let other = thread::spawn(move || runs.store(true, Ordering::Release));
+        while !ran.load(Ordering::Acquire) {
+            near.write_all(b"more than one").unwrap();
+            far.read_exact(&mut [0; 13]).unwrap();
+        }
+        other.join().unwrap();
     });
 }

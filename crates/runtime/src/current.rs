@@ -335,8 +335,9 @@ pub fn spend() {
     }
 }
 
+/// Others that are ready run first, if the current thread is a fiber and may leave its stack.
 #[cold]
-fn give_way() {
+pub(crate) fn give_way() {
     // SAFETY: as above. It is left before the thread leaves its stack.
     unsafe { thread_ref().0.as_ref() }.budget.set(BUDGET);
     if model() != Model::Kernel {

@@ -93,6 +93,11 @@ impl Source {
         mut operation: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         let side = self.watched.0.side(interest);
+        let mut at_once = true;
+        if side.is_probably_in_vain() && side.look().is_ready() {
+            at_once = false;
+            current::give_way();
+        }
         loop {
             let seen = side.look();
             if seen.is_ready() {
@@ -100,17 +105,24 @@ impl Source {
                     Ok(value) => {
                         if short(&value) {
                             side.came_short(seen);
+                        } else if at_once {
+                            side.note_try(true);
                         }
+                        current::spend();
                         return Ok(value);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        side.would_block(seen)
+                        side.would_block(seen);
+                        if at_once {
+                            side.note_try(false);
+                        }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => return Err(error),
                 }
             }
             self.wait(interest, wait)?;
+            at_once = false;
         }
     }
 

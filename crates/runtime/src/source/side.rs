@@ -10,10 +10,21 @@
 //! one waits at once: one system call per message. With urgent data it may only have come to
 //! the urgent mark, and the bytes behind the mark would cause no other edge.
 //!
+//! An operation that has come full tells nothing of what is left: the next one is tried, and is in
+//! vain where requests fill their buffer. Where that happens time and again, a fiber lets others
+//! run first. By then the peer may have answered, and the try is none in vain:
+//!
+//! | `vain`  | meaning                                                                 |
+//! |---------|-------------------------------------------------------------------------|
+//! | 0       | the last try succeeded                                                  |
+//! | 1       | the last one was in vain: with several messages under way, one in a few |
+//! | above 1 | so were two in a row: so many times less one, others run first          |
+//!
 //! No event is lost: a waiter is listed under the list's lock after a look at the word; an
 //! event first changes the word and then takes the list under that lock.
 
 use core::fmt;
+use core::sync::atomic::AtomicU8;
 
 use crate::atomic::{AtomicUsize, Ordering};
 use crate::spin::Spin;
@@ -23,8 +34,13 @@ const READY: usize = 1;
 const DRAIN: usize = 2;
 const EVENT: usize = 4;
 
+/// How often others run first after two tries in vain. Then a try tells whether that is still so.
+const PATIENCE: u8 = 15;
+
 pub(super) struct Side {
     word: AtomicUsize,
+    /// A hint, relaxed: where threads count over each other, one makes a system call too many.
+    vain: AtomicU8,
     waiters: Spin<Vec<Listed>>,
 }
 
@@ -65,6 +81,7 @@ impl Side {
     pub(super) fn new() -> Side {
         Side {
             word: AtomicUsize::new(READY),
+            vain: AtomicU8::new(0),
             waiters: Spin::new(Vec::new()),
         }
     }
@@ -85,6 +102,30 @@ impl Side {
     pub(super) fn came_short(&self, seen: Seen) {
         if !seen.must_drain() {
             self.use_up(seen, seen.0 & !READY);
+        }
+    }
+
+    /// Whether a try is probably in vain, so that others run first.
+    #[inline]
+    pub(super) fn is_probably_in_vain(&self) -> bool {
+        let vain = self.vain.load(Ordering::Relaxed);
+        if vain > 1 {
+            self.vain.store(vain - 1, Ordering::Relaxed);
+        }
+        vain > 1
+    }
+
+    /// A try that came at once, after an operation that had come full.
+    #[inline]
+    pub(super) fn note_try(&self, succeeded: bool) {
+        let before = self.vain.load(Ordering::Relaxed);
+        let vain = match (succeeded, before) {
+            (true, _) => 0,
+            (false, 0) => 1,
+            (false, _) => 1 + PATIENCE,
+        };
+        if vain != before {
+            self.vain.store(vain, Ordering::Relaxed);
         }
     }
 
@@ -187,6 +228,21 @@ mod tests {
         side.set(false);
         side.came_short(side.look());
         assert!(!side.look().is_ready());
+    }
+
+    #[test]
+    fn after_two_tries_in_vain_others_run_first() {
+        let side = Side::new();
+        side.note_try(false);
+        assert!(!side.is_probably_in_vain());
+        for _ in 0..2 {
+            side.note_try(false);
+            let waits = (0..2 * PATIENCE).filter(|_| side.is_probably_in_vain());
+            assert_eq!(waits.count(), usize::from(PATIENCE));
+        }
+        side.note_try(true);
+        side.note_try(false);
+        assert!(!side.is_probably_in_vain());
     }
 
     #[test]
