@@ -21,7 +21,7 @@ use trefoil::channel::select;
 use trefoil::net::TcpListener;
 use trefoil::signal::{self, SIGINT, SIGTERM};
 use trefoil::sync::WaitGroup;
-use trefoil::thread;
+use trefoil::thread::{self, JoinHandle};
 use trefoil_examples::http::{Control, Files, Limits, Method, Request, Response, Status, serve};
 
 /// Answers `/` with a greeting, `POST /echo` with what was sent, and `/files/…` with a file.
@@ -30,6 +30,9 @@ struct Options {
     /// Where to listen; port 0 takes a free one, which is written to standard output
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: String,
+    /// Have one listener, and one accepting thread, for each processor, for connections that are short
+    #[arg(long)]
+    sharded: bool,
     /// Whose files are served
     #[arg(long)]
     files: Option<PathBuf>,
@@ -65,20 +68,23 @@ fn main() -> io::Result<()> {
         control: Control::default(),
     });
     let (terminate, interrupt) = (signal::on(SIGTERM)?, signal::on(SIGINT)?);
-    let listener = TcpListener::bind(&options.listen)?;
-    println!("listening on {}", listener.local_addr()?);
+    let listeners = listen(&options)?;
+    println!("listening on {}", listeners[0].local_addr()?);
     let connections = WaitGroup::new();
-    let acceptor = {
+    let acceptors = listeners.into_iter().map(|listener| {
         let (server, connections) = (Arc::clone(&server), connections.clone());
         thread::spawn(move || accept(&listener, &server, &connections))
-    };
+    });
+    let acceptors: Vec<_> = acceptors.collect();
     select! {
         recv(terminate) -> _ => (),
         recv(interrupt) -> _ => (),
     }
-    // It is waiting for the next connection; the socket is closed with it.
-    acceptor.cancel();
-    let _ = acceptor.join();
+    // They are waiting for the next connection; the sockets are closed with them.
+    acceptors.iter().for_each(JoinHandle::cancel);
+    for acceptor in acceptors {
+        let _ = acceptor.join();
+    }
     let open = server.control.close();
     let late = connections.wait_timeout(Duration::from_millis(options.grace));
     // Who is left when `main` returns is cancelled.
@@ -92,6 +98,15 @@ fn main() -> io::Result<()> {
         "ended: {served} requests served, {open} connections were open, {left} of them cancelled"
     );
     Ok(())
+}
+
+fn listen(options: &Options) -> io::Result<Vec<TcpListener>> {
+    if options.sharded {
+        let processors = thread::available_parallelism()?.get();
+        TcpListener::builder().bind_sharded(&options.listen, processors)
+    } else {
+        Ok(vec![TcpListener::bind(&options.listen)?])
+    }
 }
 
 /// What all connections need.
@@ -127,7 +142,7 @@ fn accept(listener: &TcpListener, server: &Arc<Server>, connections: &WaitGroup)
 fn answer(request: &Request, files: Option<&Files>) -> Response {
     let path = request.target.split(['?', '#']).next().unwrap_or_default();
     match (request.method, path) {
-        (Method::Get | Method::Head, "/") => Response::text("Hello, World!"),
+        (Method::Get | Method::Head, "/") => Response::text_of_ours("Hello, World!"),
         (Method::Post, "/echo") => Response::text(request.body.clone()),
         (Method::Get | Method::Head, "/echo") | (Method::Post, "/") => {
             Response::failure(Status::MethodNotAllowed)

@@ -1,15 +1,17 @@
 //! The life of one connection: requests come one after the other, or several at once, and are answered in their
 //! order.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::time::{Duration, Instant};
 
 use trefoil::net::{Shutdown, TcpStream};
 
 use super::body::Chunks;
-use super::control::Control;
+use super::control::{Control, Opened};
+use super::date::Date;
+use super::input::Input;
 use super::limits::Limits;
-use super::request::{self, Framing, Head, Method, Request};
+use super::request::{self, Framing, Method, Request};
 use super::response::{Response, Status};
 
 /// Serves a connection until the client has said all, the server is asked to end, or something else ends it. What
@@ -25,30 +27,34 @@ pub fn serve(
     answer: impl Fn(&Request) -> Response,
 ) -> io::Result<()> {
     // Small responses are whole: nothing is gained by waiting for more.
-    let _open = control.connection();
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(limits.write))?;
     let mut connection = Connection {
         stream,
         limits,
-        control,
-        input: Vec::new(),
+        open: control.connection(),
+        input: Input::default(),
         output: Vec::new(),
+        until: None,
+        date: Date::now(),
     };
+    let mut request = Request::default();
     loop {
-        match connection.next() {
-            Ok((request, keeps_alive)) => {
+        match connection.next(&mut request) {
+            Ok(keeps_alive) => {
                 let response = answer(&request);
                 let keeps_alive = keeps_alive && !control.is_closing();
-                control.count_served();
-                let with_body = request.method != Method::Head;
-                response.append(&mut connection.output, with_body, keeps_alive);
+                connection.open.count_served();
+                connection.answer(&response, request.method != Method::Head, keeps_alive);
                 if !keeps_alive {
                     return connection.end();
                 }
+                if connection.output.len() >= MOST_OUTPUT {
+                    connection.flush()?;
+                }
             }
             Err(End::Refused(status)) => {
-                Response::failure(status).append(&mut connection.output, true, false);
+                connection.answer(&Response::failure(status), true, false);
                 return connection.end();
             }
             Err(End::Silent) => return connection.flush(),
@@ -81,22 +87,35 @@ impl From<Status> for End {
 struct Connection<'a> {
     stream: TcpStream,
     limits: &'a Limits,
-    control: &'a Control,
-    /// What has come and was not taken.
-    input: Vec<u8>,
+    open: Opened<'a>,
+    input: Input,
     /// What is to be sent. It is, before anything is waited for: requests that came at once are answered
     /// at once.
     output: Vec<u8>,
+    /// When the request has to be there. Told by the first wait for it: one that came whole needs no clock.
+    until: Option<Instant>,
+    /// That of the last read.
+    date: Date,
 }
 
+/// More is sent before the next answer is made.
+const MOST_OUTPUT: usize = 64 << 10;
+
 impl Connection<'_> {
-    /// The next request, and whether another one may follow.
-    fn next(&mut self) -> Result<(Request, bool), End> {
+    /// Takes the next request, and tells whether another one may follow.
+    fn next(&mut self, request: &mut Request) -> Result<bool, End> {
         if self.input.is_empty() {
             self.flush()?;
-            let (control, until) = (self.control, deadline(self.limits.idle));
-            match control.while_idle(|| self.fill(until)) {
-                Some(Ok(true)) => {}
+            // Apart, so that the connection can be written in meanwhile.
+            let Connection {
+                open,
+                stream,
+                input,
+                ..
+            } = self;
+            stream.set_read_timeout(Some(self.limits.idle.max(SHORTEST)))?;
+            match open.while_idle(|| read(stream, input)) {
+                Some(Ok(true)) => self.date.renew(),
                 None | Some(Ok(false) | Err(End::Refused(Status::RequestTimeout))) => {
                     return Err(End::Silent);
                 }
@@ -104,55 +123,62 @@ impl Connection<'_> {
             }
         }
         // However slowly its bytes come, the request has to be there in time.
-        let until = deadline(self.limits.request);
-        let head = self.head(until)?;
-        if head.expects_continue && self.input.is_empty() {
-            self.output
-                .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.until = None;
+        let (framing, keeps_alive) = self.head(request)?;
+        request.body.clear();
+        match framing {
+            Framing::Length(length) => self.counted_body(length, request)?,
+            Framing::Chunked => request.body = self.chunked_body()?,
         }
-        let body = match head.framing {
-            Framing::Length(length) => self.counted_body(length, until)?,
-            Framing::Chunked => self.chunked_body(until)?,
-        };
-        let request = Request {
-            method: head.method,
-            target: head.target,
-            body,
-        };
-        Ok((request, head.keeps_alive))
+        Ok(keeps_alive)
     }
 
-    fn head(&mut self, until: Instant) -> Result<Head, End> {
+    fn head(&mut self, request: &mut Request) -> Result<(Framing, bool), End> {
         loop {
-            if let Some((head, length)) = request::parse(&self.input, self.limits)? {
-                self.input.drain(..length);
-                return Ok(head);
+            if let Some((head, length)) = request::parse(self.input.bytes(), self.limits)? {
+                request.method = head.method;
+                request.target.clear();
+                request.target.push_str(head.target);
+                let told = (head.framing, head.keeps_alive);
+                let expects_continue = head.expects_continue;
+                self.input.take(length);
+                if expects_continue && self.input.is_empty() {
+                    self.output
+                        .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+                return Ok(told);
             }
-            self.need_more(until)?;
+            self.need_more()?;
         }
     }
 
-    fn counted_body(&mut self, length: usize, until: Instant) -> Result<Vec<u8>, End> {
-        while self.input.len() < length {
-            self.need_more(until)?;
+    fn counted_body(&mut self, length: usize, request: &mut Request) -> Result<(), End> {
+        while self.input.bytes().len() < length {
+            self.need_more()?;
         }
-        Ok(self.input.drain(..length).collect())
+        request
+            .body
+            .extend_from_slice(&self.input.bytes()[..length]);
+        self.input.take(length);
+        Ok(())
     }
 
-    fn chunked_body(&mut self, until: Instant) -> Result<Vec<u8>, End> {
+    fn chunked_body(&mut self) -> Result<Vec<u8>, End> {
         let mut chunks = Chunks::default();
         loop {
-            let (taken, body) = chunks.take(&self.input, self.limits.body)?;
-            self.input.drain(..taken);
+            let (taken, body) = chunks.take(self.input.bytes(), self.limits.body)?;
+            self.input.take(taken);
             match body {
                 Some(body) => return Ok(body),
-                None => self.need_more(until)?,
+                None => self.need_more()?,
             }
         }
     }
 
     /// In the middle of a request.
-    fn need_more(&mut self, until: Instant) -> Result<(), End> {
+    fn need_more(&mut self) -> Result<(), End> {
+        let limit = self.limits.request;
+        let until = *self.until.get_or_insert_with(|| deadline(limit));
         if self.fill(until)? {
             Ok(())
         } else {
@@ -168,18 +194,13 @@ impl Connection<'_> {
             return Err(End::Refused(Status::RequestTimeout));
         }
         self.stream.set_read_timeout(Some(left))?;
-        let mut bytes = [0; 8 << 10];
-        match self.stream.read(&mut bytes) {
-            Ok(0) => Ok(false),
-            Ok(count) => {
-                self.input.extend_from_slice(&bytes[..count]);
-                Ok(true)
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Err(End::Refused(Status::RequestTimeout))
-            }
-            Err(error) => Err(End::Broken(error)),
-        }
+        let goes_on = read(&mut self.stream, &mut self.input)?;
+        self.date.renew();
+        Ok(goes_on)
+    }
+
+    fn answer(&mut self, response: &Response, with_body: bool, keeps_alive: bool) {
+        response.append(&mut self.output, &self.date, with_body, keeps_alive);
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -198,7 +219,7 @@ impl Connection<'_> {
         self.stream.shutdown(Shutdown::Write)?;
         let until = deadline(self.limits.request.min(LINGER));
         loop {
-            self.input.clear();
+            self.input.take(self.input.bytes().len());
             match self.fill(until) {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return Ok(()),
@@ -206,6 +227,20 @@ impl Connection<'_> {
         }
     }
 }
+
+/// Makes one read. `false`: no more will come.
+fn read(stream: &mut TcpStream, input: &mut Input) -> Result<bool, End> {
+    match input.read_from(stream) {
+        Ok(count) => Ok(count != 0),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(End::Refused(Status::RequestTimeout))
+        }
+        Err(error) => Err(End::Broken(error)),
+    }
+}
+
+/// The time limit of a socket cannot be 0.
+const SHORTEST: Duration = Duration::from_nanos(1);
 
 /// How long a client is listened to that was told to end.
 const LINGER: Duration = Duration::from_secs(1);

@@ -1,92 +1,123 @@
 //! How a server is asked to end: connections without a request end at once, the others after their answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use trefoil::sync::Mutex;
+use trefoil::sync::{Mutex, MutexGuard};
 use trefoil::thread::{self, Thread, ThreadId};
 
-/// What all connections of a server share.
+/// What all connections of a server share. A request touches nothing of it but its own connection's.
 #[derive(Debug, Default)]
 pub struct Control {
     closing: AtomicBool,
-    open: AtomicUsize,
+    connections: Mutex<Connections>,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    /// Each has a thread of its own.
+    open: HashMap<ThreadId, Arc<Connection>>,
+    /// Requests that were answered on those which have ended.
+    served: usize,
+}
+
+#[derive(Debug)]
+struct Connection {
+    thread: Thread,
+    /// It waits for the first byte of a request. Who sets it back decides: its thread, that the request is
+    /// answered, or [`Control::close`], that the thread ends.
+    idle: AtomicBool,
     served: AtomicUsize,
-    /// Threads that wait for the first byte of a request.
-    idle: Mutex<HashMap<ThreadId, Thread>>,
 }
 
 impl Control {
     /// Asks all connections to end, and tells how many were open.
     pub fn close(&self) -> usize {
-        let open = self.open();
-        let idle = self.idle();
-        self.closing.store(true, Ordering::Relaxed);
-        // They wait for the network, which is a cancellation point.
-        idle.values().for_each(Thread::cancel);
-        open
+        // Before it looks for those that wait; pairs with `Opened::while_idle`, where a connection looks here
+        // after it has said that it waits. One of the two sees the other.
+        self.closing.store(true, Ordering::SeqCst);
+        let connections = self.connections();
+        for connection in connections.open.values() {
+            if connection.idle.swap(false, Ordering::SeqCst) {
+                // It waits for the network, which is a cancellation point.
+                connection.thread.cancel();
+            }
+        }
+        connections.open.len()
     }
 
     /// How many connections are open.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.connections().open.len()
     }
 
     /// How many requests were answered.
     #[must_use]
     pub fn served(&self) -> usize {
-        self.served.load(Ordering::Relaxed)
+        let connections = self.connections();
+        let open = connections.open.values();
+        let served = open.map(|connection| connection.served.load(Ordering::Relaxed));
+        connections.served + served.sum::<usize>()
     }
 
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_served(&self) {
-        self.served.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Counts the calling thread's connection, until this is dropped: also by a thread that is cancelled.
     pub(super) fn connection(&self) -> Opened<'_> {
-        self.open.fetch_add(1, Ordering::Relaxed);
-        Opened(self)
+        let connection = Arc::new(Connection {
+            thread: thread::current(),
+            idle: AtomicBool::new(false),
+            served: AtomicUsize::new(0),
+        });
+        let id = connection.thread.id();
+        self.connections().open.insert(id, Arc::clone(&connection));
+        Opened {
+            control: self,
+            connection,
+        }
     }
 
-    /// Waits for a request's first byte by `wait`, which is called unless the server ends.
-    pub(super) fn while_idle<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
-        let me = thread::current();
-        let _idle = {
-            let mut idle = self.idle();
-            // Under the lock: who is not in the list yet when the server closes sees it here.
-            if self.is_closing() {
-                return None;
-            }
-            idle.insert(me.id(), me.clone());
-            Idle(self, me.id())
-        };
-        Some(wait())
-    }
-
-    fn idle(&self) -> trefoil::sync::MutexGuard<'_, HashMap<ThreadId, Thread>> {
-        self.idle.lock().expect("nobody panics with the list")
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections
+            .lock()
+            .expect("nobody panics with the list")
     }
 }
 
 /// A connection that is open.
-pub(super) struct Opened<'a>(&'a Control);
+pub(super) struct Opened<'a> {
+    control: &'a Control,
+    connection: Arc<Connection>,
+}
 
-impl Drop for Opened<'_> {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+impl Opened<'_> {
+    pub(super) fn count_served(&self) {
+        // By this thread alone.
+        self.connection.served.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits for a request's first byte by `wait`, which is called unless the server ends. `None`: it ends.
+    pub(super) fn while_idle<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
+        let idle = &self.connection.idle;
+        // Pairs with `Control::close`.
+        idle.store(true, Ordering::SeqCst);
+        if self.control.closing.load(Ordering::SeqCst) {
+            return None;
+        }
+        let waited = wait();
+        // Pairs with the other swap: it goes on, or was asked to end.
+        idle.swap(false, Ordering::SeqCst).then_some(waited)
     }
 }
 
-/// A thread that stands in the list.
-struct Idle<'a>(&'a Control, ThreadId);
-
-impl Drop for Idle<'_> {
+impl Drop for Opened<'_> {
     fn drop(&mut self) {
-        self.0.idle().remove(&self.1);
+        let mut connections = self.control.connections();
+        connections.open.remove(&self.connection.thread.id());
+        connections.served += self.connection.served.load(Ordering::Relaxed);
     }
 }

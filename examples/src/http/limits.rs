@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of a head: the request line and the headers.
     pub head: usize,
-    /// How many headers.
+    /// How many headers; at most 128.
     pub headers: usize,
     /// Bytes of a body.
     pub body: usize,

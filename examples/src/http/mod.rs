@@ -6,6 +6,8 @@
 //! | `request`    | what a head says                                                    |
 //! | `body`       | where a message ends                                                |
 //! | `response`   | what is sent back                                                   |
+//! | `input`      | which bytes have come and were not taken                            |
+//! | `date`       | what time a response names                                          |
 //! | `control`    | how the server ends                                                 |
 //! | `files`      | which file a path means                                             |
 //! | `limits`     | how much a client may ask for                                       |
@@ -15,7 +17,9 @@
 mod body;
 mod connection;
 mod control;
+mod date;
 mod files;
+mod input;
 mod limits;
 mod request;
 mod response;

@@ -1,14 +1,17 @@
 //! What a head says.
 
-use httparse::{EMPTY_HEADER, Header};
+use std::mem::MaybeUninit;
+
+use httparse::Header;
 
 use super::limits::Limits;
 use super::response::Status;
 
 /// What is to be done with a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Method {
     /// Send it.
+    #[default]
     Get,
     /// Say what would be sent.
     Head,
@@ -16,8 +19,8 @@ pub enum Method {
     Post,
 }
 
-/// A request, with its whole body.
-#[derive(Debug)]
+/// A request, with its whole body. The next one of the connection takes its room over.
+#[derive(Debug, Default)]
 pub struct Request {
     /// What is to be done.
     pub method: Method,
@@ -38,9 +41,9 @@ pub(super) enum Framing {
 
 /// A head that was understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct Head<'a> {
     pub(super) method: Method,
-    pub(super) target: String,
+    pub(super) target: &'a str,
     pub(super) framing: Framing,
     /// Another request may follow.
     pub(super) keeps_alive: bool,
@@ -49,10 +52,14 @@ pub(super) struct Head {
 }
 
 /// Reads a head. `Ok(None)`: more bytes are needed. Otherwise it tells how many bytes it took.
-pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Status> {
-    let mut headers = vec![EMPTY_HEADER; limits.headers];
-    let mut parsed = httparse::Request::new(&mut headers);
-    let length = match parsed.parse(bytes) {
+pub(super) fn parse<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<Option<(Head<'a>, usize)>, Status> {
+    let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
+    let headers = &mut headers[..limits.headers.min(MOST_HEADERS)];
+    let mut parsed = httparse::Request::new(&mut []);
+    let length = match parsed.parse_with_uninit_headers(bytes, headers) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() >= limits.head => {
             return Err(Status::HeadTooLarge);
@@ -74,13 +81,16 @@ pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<(Head, usize
     Ok(Some((head, length)))
 }
 
-fn understand(
+/// How many headers there is room for, whatever the limits say.
+const MOST_HEADERS: usize = 128;
+
+fn understand<'a>(
     method: &str,
-    target: &str,
+    target: &'a str,
     minor: u8,
     headers: &[Header<'_>],
     limits: &Limits,
-) -> Result<Head, Status> {
+) -> Result<Head<'a>, Status> {
     let method = match method {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
@@ -103,7 +113,7 @@ fn understand(
     }
     Ok(Head {
         method,
-        target: target.to_owned(),
+        target,
         framing,
         keeps_alive,
         expects_continue: minor == 1 && has_token(headers, "expect", "100-continue"),
@@ -152,7 +162,7 @@ fn has_token(headers: &[Header<'_>], name: &str, word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn head(text: &str) -> Result<Option<Head>, Status> {
+    fn head(text: &str) -> Result<Option<Head<'_>>, Status> {
         let parsed = parse(text.as_bytes(), &Limits::default())?;
         Ok(parsed.map(|(head, length)| {
             assert_eq!(length, text.len());
@@ -160,9 +170,14 @@ mod tests {
         }))
     }
 
-    fn get(version: &str, headers: &str) -> Result<Head, Status> {
+    fn get(version: &str, headers: &str) -> Result<Head<'static>, Status> {
         let text = format!("GET / HTTP/{version}\r\n{headers}\r\n");
-        head(&text).map(|head| head.expect("it is complete"))
+        let head = head(&text).map(|head| head.expect("it is complete"))?;
+        assert_eq!(head.target, "/");
+        Ok(Head {
+            target: "/",
+            ..head
+        })
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! The HTTP server.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use trefoil::Model;
 
+use crate::foreign;
 use crate::server::Server;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_http_server");
@@ -336,26 +336,15 @@ fn it_ends_with_grace() {
 #[test]
 fn curl_is_satisfied() {
     let curl = |arguments: &[&str]| {
-        let output = Command::new("curl")
-            .args(["--silent", "--show-error", "--fail", "--max-time", "60"])
-            .args(arguments)
-            .output();
-        match output {
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            output => {
-                let output = output.unwrap();
-                assert!(output.status.success(), "{arguments:?}: {output:?}");
-                Some(output.stdout)
-            }
-        }
+        let quiet = ["--silent", "--show-error", "--fail", "--max-time", "60"];
+        foreign::run("curl", &[&quiet, arguments].concat())
     };
     on_every_model(&[], |server| {
         let url = format!("http://{}", server.address);
         let Some(twice) = curl(&[&url, &url]) else {
-            println!("not checked: there is no `curl`");
             return;
         };
-        assert_eq!(twice, b"Hello, World!Hello, World!");
+        assert_eq!(twice, "Hello, World!Hello, World!");
         // More than 1 KiB: curl asks whether it may go on, and waits for `100 Continue`.
         let body = "x".repeat(100_000);
         let post = [
@@ -365,7 +354,7 @@ fn curl_is_satisfied() {
             &body,
             &format!("{url}/echo"),
         ];
-        assert_eq!(curl(&post).unwrap(), body.as_bytes());
+        assert_eq!(curl(&post).unwrap(), body);
         let chunked = [
             "--header",
             "Transfer-Encoding: chunked",
@@ -373,6 +362,6 @@ fn curl_is_satisfied() {
             "in chunks",
             &format!("{url}/echo"),
         ];
-        assert_eq!(curl(&chunked).unwrap(), b"in chunks");
+        assert_eq!(curl(&chunked).unwrap(), "in chunks");
     });
 }
