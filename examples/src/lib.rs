@@ -3,3 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub mod http;
+pub mod proxy;
+pub mod server;

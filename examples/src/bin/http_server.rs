@@ -17,12 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use trefoil::channel::select;
 use trefoil::net::TcpListener;
-use trefoil::signal::{self, SIGINT, SIGTERM};
-use trefoil::sync::WaitGroup;
-use trefoil::thread::{self, JoinHandle};
+use trefoil::thread;
 use trefoil_examples::http::{Control, Files, Limits, Method, Request, Response, Status, serve};
+use trefoil_examples::server;
 
 /// Answers `/` with a greeting, `POST /echo` with what was sent, and `/files/…` with a file.
 #[derive(Debug, Parser)]
@@ -62,42 +60,15 @@ fn main() -> io::Result<()> {
         request: Duration::from_millis(options.request),
         ..Limits::default()
     };
-    let server = Arc::new(Server {
-        limits,
-        files,
-        control: Control::default(),
-    });
-    let (terminate, interrupt) = (signal::on(SIGTERM)?, signal::on(SIGINT)?);
     let listeners = listen(&options)?;
-    println!("listening on {}", listeners[0].local_addr()?);
-    let connections = WaitGroup::new();
-    let acceptors = listeners.into_iter().map(|listener| {
-        let (server, connections) = (Arc::clone(&server), connections.clone());
-        thread::spawn(move || accept(&listener, &server, &connections))
-    });
-    let acceptors: Vec<_> = acceptors.collect();
-    select! {
-        recv(terminate) -> _ => (),
-        recv(interrupt) -> _ => (),
-    }
-    // They are waiting for the next connection; the sockets are closed with them.
-    acceptors.iter().for_each(JoinHandle::cancel);
-    for acceptor in acceptors {
-        let _ = acceptor.join();
-    }
-    let open = server.control.close();
-    let late = connections.wait_timeout(Duration::from_millis(options.grace));
-    // Who is left when `main` returns is cancelled.
-    let left = if late.is_ok() {
-        0
-    } else {
-        server.control.open()
-    };
-    let served = server.control.served();
-    println!(
-        "ended: {served} requests served, {open} connections were open, {left} of them cancelled"
-    );
-    Ok(())
+    let control = Arc::new(Control::default());
+    let grace = Duration::from_millis(options.grace);
+    let serving = Arc::clone(&control);
+    server::run(listeners, &control, grace, move |stream, _| {
+        let answer = |request: &Request| answer(request, files.as_ref());
+        // Who has gone needs no answer.
+        let _ = serve(stream, &limits, &serving, answer);
+    })
 }
 
 fn listen(options: &Options) -> io::Result<Vec<TcpListener>> {
@@ -106,36 +77,6 @@ fn listen(options: &Options) -> io::Result<Vec<TcpListener>> {
         TcpListener::builder().bind_sharded(&options.listen, processors)
     } else {
         Ok(vec![TcpListener::bind(&options.listen)?])
-    }
-}
-
-/// What all connections need.
-#[derive(Debug)]
-struct Server {
-    limits: Limits,
-    files: Option<Files>,
-    control: Control,
-}
-
-/// Takes connections, and gives each a thread, until it is cancelled.
-fn accept(listener: &TcpListener, server: &Arc<Server>, connections: &WaitGroup) -> ! {
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                let (server, connection) = (Arc::clone(server), connections.clone());
-                thread::spawn(move || {
-                    let answer = |request: &Request| answer(request, server.files.as_ref());
-                    // Who has gone needs no answer.
-                    let _ = serve(stream, &server.limits, &server.control, answer);
-                    drop(connection);
-                });
-            }
-            Err(refused) => {
-                // No descriptors, mostly: they come back when connections end.
-                eprintln!("accept: {refused}");
-                thread::sleep(Duration::from_millis(100));
-            }
-        }
     }
 }
 

@@ -62,12 +62,12 @@ impl Control {
         connections.served + served.sum::<usize>()
     }
 
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
 
     /// Counts the calling thread's connection, until this is dropped: also by a thread that is cancelled.
-    pub(super) fn connection(&self) -> Opened<'_> {
+    pub(crate) fn connection(&self) -> Opened<'_> {
         let connection = Arc::new(Connection {
             thread: thread::current(),
             idle: AtomicBool::new(false),
@@ -89,19 +89,19 @@ impl Control {
 }
 
 /// A connection that is open.
-pub(super) struct Opened<'a> {
+pub(crate) struct Opened<'a> {
     control: &'a Control,
     connection: Arc<Connection>,
 }
 
 impl Opened<'_> {
-    pub(super) fn count_served(&self) {
+    pub(crate) fn count_served(&self) {
         // By this thread alone.
         self.connection.served.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits for a request's first byte by `wait`, which is called unless the server ends. `None`: it ends.
-    pub(super) fn while_idle<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn while_idle<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
         let idle = &self.connection.idle;
         // Pairs with `Control::close`.
         idle.store(true, Ordering::SeqCst);

@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Is written anew when a second has passed, and not for each response.
 #[derive(Debug)]
-pub(super) struct Date {
+pub(crate) struct Date {
     /// The second since 1970 that it names.
     second: u64,
     text: String,
 }
 
 impl Date {
-    pub(super) fn now() -> Date {
+    pub(crate) fn now() -> Date {
         let mut date = Date {
             second: 0,
             text: String::new(),

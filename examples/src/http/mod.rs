@@ -30,3 +30,9 @@ pub use files::Files;
 pub use limits::Limits;
 pub use request::{Method, Request};
 pub use response::{Response, Status};
+
+// Of use to the proxy too.
+pub(crate) use control::Opened;
+pub(crate) use date::Date;
+pub(crate) use input::Input;
+pub(crate) use request::{Framing, all, framing, has_token};

@@ -32,7 +32,7 @@ pub struct Request {
 
 /// How the body's end is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// By a count of bytes.
     Length(usize),
     /// By a chunk without bytes.
@@ -122,7 +122,7 @@ fn understand<'a>(
 
 /// Where the body ends. A request that says it in two ways may mean one thing to us and another to a proxy in front
 /// of us: it is refused.
-fn framing(headers: &[Header<'_>]) -> Result<Framing, Status> {
+pub(crate) fn framing(headers: &[Header<'_>]) -> Result<Framing, Status> {
     let mut lengths = all(headers, "content-length");
     let mut codings = all(headers, "transfer-encoding");
     match (lengths.next(), codings.next()) {
@@ -145,7 +145,7 @@ fn framing(headers: &[Header<'_>]) -> Result<Framing, Status> {
 }
 
 /// The values of all headers of this name.
-fn all<'a>(headers: &'a [Header<'_>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn all<'a>(headers: &'a [Header<'_>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     let named = headers
         .iter()
         .filter(move |header| header.name.eq_ignore_ascii_case(name));
@@ -153,7 +153,7 @@ fn all<'a>(headers: &'a [Header<'_>], name: &'a str) -> impl Iterator<Item = &'a
 }
 
 /// Whether a list in such a header has this word.
-fn has_token(headers: &[Header<'_>], name: &str, word: &str) -> bool {
+pub(crate) fn has_token(headers: &[Header<'_>], name: &str, word: &str) -> bool {
     let mut words = all(headers, name).flat_map(|value| value.split(|&byte| byte == b','));
     words.any(|it| it.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
 }

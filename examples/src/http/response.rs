@@ -18,6 +18,8 @@ pub enum Status {
     HeadTooLarge,
     InternalServerError,
     NotImplemented,
+    BadGateway,
+    GatewayTimeout,
     VersionNotSupported,
 }
 
@@ -34,6 +36,8 @@ impl Status {
             Status::HeadTooLarge => "431 Request Header Fields Too Large",
             Status::InternalServerError => "500 Internal Server Error",
             Status::NotImplemented => "501 Not Implemented",
+            Status::BadGateway => "502 Bad Gateway",
+            Status::GatewayTimeout => "504 Gateway Timeout",
             Status::VersionNotSupported => "505 HTTP Version Not Supported",
         }
     }
@@ -81,7 +85,7 @@ impl Response {
     }
 
     /// Appends it to what is to be sent; without its body, if only the head was asked for.
-    pub(super) fn append(
+    pub(crate) fn append(
         &self,
         out: &mut Vec<u8>,
         date: &Date,
