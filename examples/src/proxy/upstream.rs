@@ -1,11 +1,11 @@
 //! Whose turn it is to answer, and which connections are kept for the next request.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use trefoil::net::TcpStream;
+use trefoil::net::{TcpStream, ToSocketAddrs as _};
 use trefoil::sync::Mutex;
 
 use super::peer::Peer;
@@ -61,7 +61,11 @@ impl Upstreams {
         let all = addresses.iter().map(|name| {
             let nowhere = || io::Error::other(format!("{name} has no address"));
             Ok(Upstream {
-                address: name.to_socket_addrs()?.next().ok_or_else(nowhere)?,
+                address: name
+                    .as_str()
+                    .to_socket_addrs()?
+                    .next()
+                    .ok_or_else(nowhere)?,
                 idle: Mutex::default(),
                 rests_until: Mutex::default(),
             })

@@ -14,10 +14,10 @@ use crate::server::Server;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_http_server");
 /// Who waits longer waits for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
@@ -25,7 +25,7 @@ impl Server {
 
     /// All that the server says to these bytes, until it ends the connection.
     #[track_caller]
-    fn says_to(&self, bytes: impl AsRef<[u8]>) -> String {
+    pub(crate) fn says_to(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut stream = self.connect();
         stream.write_all(bytes.as_ref()).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
@@ -33,7 +33,7 @@ impl Server {
     }
 }
 
-fn rest(stream: &mut TcpStream) -> String {
+pub(crate) fn rest(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
     stream.read_to_end(&mut said).unwrap();
     String::from_utf8(said).unwrap()
@@ -47,7 +47,7 @@ fn on_every_model(options: &[&str], test: impl Fn(&mut Server)) {
 }
 
 /// The answers, one after the other: their first lines, and their bodies.
-fn answers(said: &str) -> Vec<(String, String)> {
+pub(crate) fn answers(said: &str) -> Vec<(String, String)> {
     let mut answers = Vec::new();
     let mut rest = said;
     while let Some((head, after)) = rest.split_once("\r\n\r\n") {
@@ -64,7 +64,7 @@ fn answers(said: &str) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn assert_answered(said: &str, expected: &[(&str, &str)]) {
+pub(crate) fn assert_answered(said: &str, expected: &[(&str, &str)]) {
     let got = answers(said);
     let got: Vec<(&str, &str)> = got
         .iter()
@@ -315,6 +315,8 @@ fn it_ends_with_grace() {
         let mut idle = server.connect();
         idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             .unwrap();
+        // It is served before the server is asked to end.
+        idle.peek(&mut [0]).unwrap();
         let (mut ends, mut stays) = (in_the_middle(server), in_the_middle(server));
         server.terminate();
         assert_answered(&rest(&mut idle), &[("200 OK", "Hello, World!")]);

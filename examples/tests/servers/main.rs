@@ -1,8 +1,11 @@
 //! The servers as their clients see them, on every model.
 #![forbid(unsafe_code)]
 
+mod fetch;
 mod foreign;
 mod http;
+mod nowhere;
+mod proxy;
 mod server;
 mod websocket;
 mod wrk;
