@@ -1,7 +1,6 @@
 //! What is sent back.
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use super::date::Date;
 
@@ -109,10 +108,40 @@ impl Response {
         ] {
             out.extend_from_slice(piece.as_bytes());
         }
-        write!(out, "{}", self.body.len()).expect("a vector takes all");
+        append_number(out, self.body.len());
         out.extend_from_slice(connection.as_bytes());
         if with_body {
             out.extend_from_slice(&self.body);
+        }
+    }
+}
+
+/// Appends its digits.
+fn append_number(out: &mut Vec<u8>, number: usize) {
+    // As many as the largest has.
+    let mut digits = [0; 20];
+    let (mut begin, mut rest) = (digits.len(), number);
+    loop {
+        begin -= 1;
+        digits[begin] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[begin..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_its_digits() {
+        for number in [0, 9, 10, 13, 1_234_567_890, usize::MAX] {
+            let mut out = Vec::new();
+            append_number(&mut out, number);
+            assert_eq!(out, number.to_string().into_bytes());
         }
     }
 }

@@ -45,7 +45,7 @@ pub fn serve(
             Ok(false) => return connection.end(),
             Err(End::Silent) => return Ok(()),
             Err(End::Refused(status)) => {
-                connection.refuse(status, false)?;
+                connection.refuse(status, true, false)?;
                 return connection.end();
             }
         }
@@ -223,13 +223,14 @@ impl Connection<'_> {
         let Client { keeps_alive, .. } = request.client;
         let keeps = keeps_alive && request.body.is_complete() && !self.control.is_closing();
         self.open.count_served();
-        self.refuse(status, keeps).map_err(|_| End::Silent)?;
+        let refused = self.refuse(status, !request.is_head, keeps);
+        refused.map_err(|_| End::Silent)?;
         Ok(keeps)
     }
 
-    fn refuse(&mut self, status: Status, keeps: bool) -> io::Result<()> {
+    fn refuse(&mut self, status: Status, with_body: bool, keeps: bool) -> io::Result<()> {
         let out = self.client.output();
-        Response::failure(status).append(out, &Date::now(), true, keeps);
+        Response::failure(status).append(out, &Date::now(), with_body, keeps);
         self.client.flush().map_err(|fault| match fault {
             Fault::Broken(error) => error,
             Fault::Late | Fault::Ended => io::ErrorKind::TimedOut.into(),

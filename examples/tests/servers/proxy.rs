@@ -1,10 +1,10 @@
 //! The reverse proxy, in front of the HTTP server and of upstreams that behave badly.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -186,7 +186,7 @@ fn bodies_go_through_as_they_come() {
     for model in Model::ALL {
         let (seen, sees) = mpsc::channel();
         let (goes_on, go_on) = mpsc::channel::<()>();
-        let (seen, go_on) = (std::sync::Mutex::new(seen), std::sync::Mutex::new(go_on));
+        let (seen, go_on) = (Mutex::new(seen), Mutex::new(go_on));
         let address = upstream(move |mut asked| {
             let head = asked.head().unwrap();
             assert!(head.contains("Content-Length: 10\r\n"), "{head}");
@@ -280,6 +280,44 @@ fn what_may_be_repeated_is_sent_again_once() {
     }
 }
 
+/// The kernel on the other side has heard that nothing more comes from this one.
+fn is_known_to_end(stream: &TcpStream) -> bool {
+    let end = |address: SocketAddr| format!(":{:04X} ", address.port());
+    let both = [stream.local_addr(), stream.peer_addr()].map(|address| end(address.unwrap()));
+    // Address, address, state: 05 is FIN_WAIT2.
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    let mut ours = sockets
+        .lines()
+        .filter(|line| both.iter().all(|end| line.contains(end)));
+    ours.any(|line| line.contains(" 05 ") && line.find(&both[0]) < line.find(&both[1]))
+}
+
+/// A request that must not be sent twice meets none of them.
+#[test]
+fn connections_that_have_ended_are_not_used() {
+    for model in Model::ALL {
+        let (ended, has_ended) = mpsc::channel();
+        let ended = Mutex::new(ended);
+        let address = upstream(move |mut asked| {
+            asked.head();
+            let number = asked.number.to_string();
+            asked.answer(&number);
+            asked.stream.shutdown(Shutdown::Write).unwrap();
+            while !is_known_to_end(&asked.stream) {
+                thread::yield_now();
+            }
+            ended.lock().unwrap().send(()).unwrap();
+            asked.head();
+        });
+        let proxy = proxy(model, &[address], &[]);
+        for number in ["0", "1", "2"] {
+            let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+            assert_answered(&proxy.says_to(post), &[("200 OK", number)]);
+            has_ended.recv_timeout(PATIENCE).unwrap();
+        }
+    }
+}
+
 /// An upstream that hangs up on each request, also on a fresh connection, is not asked for ever.
 #[test]
 fn who_is_not_there_is_passed_over() {
@@ -298,6 +336,10 @@ fn who_is_not_there_is_passed_over() {
         }
         let none = proxy(model, &[nowhere.address], &[]);
         assert_status(&none.says_to(GET), "502 Bad Gateway");
+        let said = none.says_to(format!("{}{GET}", GET.replace("GET", "HEAD")));
+        let (of_head, of_get) = said.split_once("\r\n\r\n").unwrap();
+        assert!(of_head.ends_with("Content-Length: 16"), "{said}");
+        assert_status(of_get, "502 Bad Gateway");
         let bad = proxy(model, &[hangs_up], &[]);
         let twice = format!("{GET}{GET}");
         let refused = ("502 Bad Gateway", "502 Bad Gateway\n");
@@ -343,10 +385,18 @@ fn an_answer_that_is_cut_off_stays_cut_off() {
             asked.say(format!("HTTP/1.1 200 OK\r\n{framing}"));
         });
         let proxy = proxy(model, &[address], &[]);
-        let said = proxy.says_to(GET);
-        assert!(said.ends_with("Content-Length: 10\r\n\r\nbegun"), "{said}");
-        let said = proxy.says_to("GET /chunked HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert!(said.ends_with("\r\n\r\n5\r\nbegun\r\n"), "{said}");
+        for (request, end) in [
+            (GET, "Content-Length: 10\r\n\r\nbegun"),
+            (
+                "GET /chunked HTTP/1.1\r\nHost: a\r\n\r\n",
+                "\r\n\r\n5\r\nbegun\r\n",
+            ),
+        ] {
+            // Nothing is said behind it, where it would be taken for the rest.
+            let said = proxy.says_to(request.repeat(2));
+            assert!(said.ends_with(end), "{said}");
+            assert_eq!(said.matches("HTTP/1.1").count(), 1, "{said}");
+        }
     }
 }
 
@@ -382,10 +432,7 @@ fn it_ends_with_grace() {
     for model in Model::ALL {
         let (asked_for, is_asked) = mpsc::channel();
         let (goes_on, go_on) = mpsc::channel::<()>();
-        let (asked_for, go_on) = (
-            std::sync::Mutex::new(asked_for),
-            std::sync::Mutex::new(go_on),
-        );
+        let (asked_for, go_on) = (Mutex::new(asked_for), Mutex::new(go_on));
         let address = upstream(move |mut asked| {
             while let Some(head) = asked.head() {
                 if head.starts_with("GET /at-once ") {
