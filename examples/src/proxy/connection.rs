@@ -6,13 +6,15 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 use trefoil::net::TcpStream;
+use trefoil::thread;
 
-use super::body::{Body, Sent};
+use super::back::{Answered, Back};
 use super::limits::Limits;
 use super::peer::{Fault, Peer};
 use super::request::{Client, Request};
-use super::response::{self, Answer, Said};
-use super::upstream::{Lease, Upstreams};
+use super::transfer::{Failure, pass, transfer};
+use super::upload::Upload;
+use super::upstream::Upstreams;
 use crate::http::{Control, Date, Opened, Response, Status};
 
 /// Serves a connection until the client has said all, the proxy is asked to end, or something else ends it.
@@ -60,13 +62,15 @@ enum End {
 }
 
 /// What ended a step between both sides.
-enum Failed {
+pub(super) enum Failed {
     Client(Fault),
     Upstream(Fault),
     /// What the client says has no end that could be told.
     BadRequest,
     /// What the upstream says is no answer.
     NoAnswer,
+    /// The answer has begun, and does not come to its end: the client sees that by the connection's.
+    CutOff,
 }
 
 struct Connection<'a> {
@@ -82,7 +86,7 @@ impl Connection<'_> {
     /// The next request, but for its body.
     fn request(&mut self) -> Result<Request, End> {
         if self.client.input.is_empty() {
-            let (client, idle) = (&mut self.client, self.limits.idle);
+            let (mut client, idle) = (self.client.source(), self.limits.idle);
             match self.open.while_idle(|| client.fill(idle)) {
                 Some(Ok(())) => {}
                 None | Some(Err(_)) => return Err(End::Silent),
@@ -96,7 +100,7 @@ impl Connection<'_> {
                 self.client.input.take(length);
                 return Ok(request);
             }
-            match self.client.fill_until(until) {
+            match self.client.source().fill_until(until) {
                 Ok(()) => {}
                 Err(Fault::Late) => return Err(End::Refused(Status::RequestTimeout)),
                 Err(Fault::Ended) => return Err(End::Refused(Status::BadRequest)),
@@ -115,7 +119,13 @@ impl Connection<'_> {
                 Err(status) => return self.fail(&request, status),
             };
             match self.ask(&mut upstream.peer, &mut request) {
-                Ok(answer) => return self.answer(upstream, &request, answer),
+                Ok(answered) => {
+                    self.open.count_served();
+                    if answered.keeps_upstream {
+                        self.upstreams.give_back(upstream);
+                    }
+                    return Ok(answered.keeps_client);
+                }
                 // It ended the connection before it could know of the request. A fresh one was not kept: this
                 // happens once.
                 Err(Failed::Upstream(Fault::Ended | Fault::Broken(_)))
@@ -124,98 +134,79 @@ impl Connection<'_> {
                     drop(upstream);
                     lease = self.upstreams.lease(true, stall);
                 }
-                Err(Failed::Upstream(Fault::Late)) => {
-                    return self.fail(&request, Status::GatewayTimeout);
-                }
-                Err(Failed::Upstream(_) | Failed::NoAnswer) => {
-                    return self.fail(&request, Status::BadGateway);
-                }
-                Err(Failed::Client(Fault::Late)) => {
-                    return Err(End::Refused(Status::RequestTimeout));
-                }
-                Err(Failed::Client(Fault::Ended) | Failed::BadRequest) => {
-                    return Err(End::Refused(Status::BadRequest));
-                }
-                Err(Failed::Client(Fault::Broken(_))) => return Err(End::Silent),
+                Err(failed) => return self.failed(&request, failed),
             }
         }
     }
 
-    /// Sends the request, and waits for the head of its answer.
-    fn ask(&mut self, upstream: &mut Peer, request: &mut Request) -> Result<Answer, Failed> {
-        upstream.output().extend_from_slice(&request.head);
-        if !request.body.is_complete() && request.expects_continue && self.client.input.is_empty() {
+    fn failed(&mut self, request: &Request, failed: Failed) -> Result<bool, End> {
+        match failed {
+            Failed::Upstream(Fault::Late) => self.fail(request, Status::GatewayTimeout),
+            Failed::Upstream(_) | Failed::NoAnswer => self.fail(request, Status::BadGateway),
+            Failed::Client(Fault::Late) => Err(End::Refused(Status::RequestTimeout)),
+            Failed::Client(Fault::Ended) | Failed::BadRequest => {
+                Err(End::Refused(Status::BadRequest))
+            }
+            Failed::Client(Fault::Broken(_)) | Failed::CutOff => Err(End::Silent),
+        }
+    }
+
+    /// Sends the request, and its answer back. If its body has not come yet, both at the same time, by a thread
+    /// for each direction: the upstream may answer before it has read all, or as it reads.
+    fn ask(&mut self, upstream: &mut Peer, request: &mut Request) -> Result<Answered, Failed> {
+        let stall = self.limits.stall;
+        let (mut from_client, mut to_client) = self.client.halves();
+        let (from_upstream, mut to_upstream) = upstream.halves();
+        if !request.body.is_complete() && request.expects_continue && from_client.input.is_empty() {
             let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
-            self.client.output().extend_from_slice(go_on);
-            self.client.flush().map_err(Failed::Client)?;
+            to_client.output.extend_from_slice(go_on);
+            to_client.flush().map_err(Failed::Client)?;
         }
-        let sent = transfer(
-            &mut self.client,
-            &mut request.body,
-            upstream,
-            request.sent,
-            self.limits.stall,
-        );
-        match sent {
-            // Who answers before it has read all may have hung up: what it said is there.
-            Ok(()) | Err(Transfer::Sink(Fault::Broken(_))) => {}
-            Err(Transfer::Sink(fault)) => return Err(Failed::Upstream(fault)),
-            Err(Transfer::Source(fault)) => return Err(Failed::Client(fault)),
-            Err(Transfer::Malformed) => return Err(Failed::BadRequest),
+        let upload = Upload::default();
+        let Request { body, sent, .. } = request;
+        let back = Back {
+            is_head: request.is_head,
+            client: request.client,
+            limits: self.limits,
+            control: self.control,
+            upload: &upload,
+        };
+        to_upstream.output.extend_from_slice(&request.head);
+        let begun = pass(&mut from_client, body, &mut to_upstream, *sent);
+        if body.is_complete() {
+            upload.take();
         }
-        self.answer_head(upstream, request)
-    }
-
-    fn answer_head(&self, upstream: &mut Peer, request: &Request) -> Result<Answer, Failed> {
-        let until = Instant::now() + self.limits.answer;
-        loop {
-            let come = upstream.input.bytes();
-            let parsed = response::parse(come, request.is_head, request.client, self.limits);
-            match parsed.map_err(|_| Failed::NoAnswer)? {
-                Some((said, length)) => {
-                    upstream.input.take(length);
-                    if let Said::Answer(answer) = said {
-                        return Ok(answer);
-                    }
-                }
-                None => match upstream.fill_until(until) {
-                    Ok(()) => {}
-                    // It has begun: the request was not in vain, and is not sent again.
-                    Err(Fault::Ended | Fault::Broken(_)) if !upstream.input.is_empty() => {
-                        return Err(Failed::NoAnswer);
-                    }
-                    Err(fault) => return Err(Failed::Upstream(fault)),
-                },
+        let begun = begun.and_then(|()| to_upstream.flush().map_err(Failure::Sink));
+        if body.is_complete() || begun.is_err() {
+            upload.end();
+            uploaded(begun)?;
+            return back.answer(from_upstream, to_client);
+        }
+        let (sent, upload) = (*sent, &upload);
+        thread::scope(|scope| {
+            let uploading = scope.spawn(move || {
+                let all = transfer(&mut from_client, body, &mut to_upstream, sent, stall);
+                let all = all.and_then(|()| {
+                    upload.take();
+                    to_upstream.flush().map_err(Failure::Sink)
+                });
+                upload.end();
+                uploaded(all).inspect_err(|_| to_upstream.hang_up())
+            });
+            let answered = back.answer(from_upstream, to_client);
+            // What is answered need not be sent any further.
+            uploading.cancel();
+            match (uploading.join(), answered) {
+                (_, Err(Failed::CutOff)) => Err(Failed::CutOff),
+                // There is no answer because of that.
+                (Ok(Err(failed)), Err(_)) => Err(failed),
+                (Ok(Ok(())), answered) => answered,
+                (_, answered) => answered.map(|answered| Answered {
+                    keeps_upstream: false,
+                    ..answered
+                }),
             }
-        }
-    }
-
-    /// Sends the answer back. Whether another request may follow.
-    fn answer(
-        &mut self,
-        mut upstream: Lease,
-        request: &Request,
-        mut answer: Answer,
-    ) -> Result<bool, End> {
-        let keeps = answer.keeps_client && request.body.is_complete() && !self.control.is_closing();
-        answer.append_head(self.client.output(), request.client, keeps);
-        let sent = transfer(
-            &mut upstream.peer,
-            &mut answer.body,
-            &mut self.client,
-            answer.sent,
-            self.limits.stall,
-        );
-        // Its head is under way. That the rest does not come, the client sees by the end of the connection.
-        if sent.is_err() || self.client.flush().is_err() {
-            return Err(End::Silent);
-        }
-        self.open.count_served();
-        let is_whole = request.body.is_complete() && upstream.peer.input.is_empty();
-        if answer.is_kept && is_whole {
-            self.upstreams.give_back(upstream);
-        }
-        Ok(keeps)
+        })
     }
 
     /// There is no answer. The next request can be found if this one was read to its end.
@@ -229,9 +220,9 @@ impl Connection<'_> {
     }
 
     fn refuse(&mut self, status: Status, with_body: bool, keeps: bool) -> io::Result<()> {
-        let out = self.client.output();
-        Response::failure(status).append(out, &Date::now(), with_body, keeps);
-        self.client.flush().map_err(|fault| match fault {
+        let mut client = self.client.sink();
+        Response::failure(status).append(client.output, &Date::now(), with_body, keeps);
+        client.flush().map_err(|fault| match fault {
             Fault::Broken(error) => error,
             Fault::Late | Fault::Ended => io::ErrorKind::TimedOut.into(),
         })
@@ -242,7 +233,7 @@ impl Connection<'_> {
     fn end(mut self) -> io::Result<()> {
         self.client.stream.shutdown(Shutdown::Write)?;
         let until = Instant::now() + LINGER;
-        while self.client.fill_until(until).is_ok() {
+        while self.client.source().fill_until(until).is_ok() {
             self.client.input.take(self.client.input.bytes().len());
         }
         Ok(())
@@ -252,38 +243,12 @@ impl Connection<'_> {
 /// How long a client is listened to that was told to end.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Why a body did not get through.
-enum Transfer {
-    Source(Fault),
-    Sink(Fault),
-    Malformed,
-}
-
-/// Sends a body on, as it comes, with what was to be sent before it.
-fn transfer(
-    from: &mut Peer,
-    body: &mut Body,
-    to: &mut Peer,
-    sent: Sent,
-    stall: Duration,
-) -> Result<(), Transfer> {
-    while !body.is_complete() {
-        let taken = body.take(from.input.bytes());
-        let taken = taken.map_err(|_| Transfer::Malformed)?;
-        sent.append(to.output(), taken.data);
-        let count = taken.count;
-        from.input.take(count);
-        to.flush_if_much().map_err(Transfer::Sink)?;
-        if count == 0 {
-            // All that has come is sent, before anything is waited for.
-            to.flush().map_err(Transfer::Sink)?;
-            match from.fill(stall) {
-                Ok(()) => {}
-                Err(Fault::Ended) if matches!(body, Body::UntilEnd) => break,
-                Err(fault) => return Err(Transfer::Source(fault)),
-            }
-        }
+/// Who answers before it has read all may have hung up: what it said is there.
+fn uploaded(all: Result<(), Failure>) -> Result<(), Failed> {
+    match all {
+        Ok(()) | Err(Failure::Sink(Fault::Broken(_))) => Ok(()),
+        Err(Failure::Sink(fault)) => Err(Failed::Upstream(fault)),
+        Err(Failure::Source(fault)) => Err(Failed::Client(fault)),
+        Err(Failure::Malformed) => Err(Failed::BadRequest),
     }
-    sent.append_end(to.output());
-    to.flush().map_err(Transfer::Sink)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write as _};
 use std::time::{Duration, Instant};
 
-use trefoil::net::TcpStream;
+use trefoil::net::{Shutdown, TcpStream};
 
 use crate::http::Input;
 
@@ -11,7 +11,7 @@ use crate::http::Input;
 pub(super) struct Peer {
     pub(super) stream: TcpStream,
     pub(super) input: Input,
-    /// Is sent by [`Peer::flush`], or when there is much of it.
+    /// Is sent by [`Sink::flush`], or when there is much of it.
     output: Vec<u8>,
 }
 
@@ -49,13 +49,51 @@ impl Peer {
         })
     }
 
+    /// Both directions, of which each may be another thread's.
+    pub(super) fn halves(&mut self) -> (Source<'_>, Sink<'_>) {
+        let source = Source {
+            stream: &self.stream,
+            input: &mut self.input,
+        };
+        let sink = Sink {
+            stream: &self.stream,
+            output: &mut self.output,
+        };
+        (source, sink)
+    }
+
+    pub(super) fn source(&mut self) -> Source<'_> {
+        self.halves().0
+    }
+
+    pub(super) fn sink(&mut self) -> Sink<'_> {
+        self.halves().1
+    }
+}
+
+/// What comes from a peer.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    stream: &'a TcpStream,
+    pub(super) input: &'a mut Input,
+}
+
+/// What goes to it.
+#[derive(Debug)]
+pub(super) struct Sink<'a> {
+    stream: &'a TcpStream,
+    /// Where it is appended.
+    pub(super) output: &'a mut Vec<u8>,
+}
+
+impl Source<'_> {
     /// Waits for more bytes, so long at most.
     pub(super) fn fill(&mut self, within: Duration) -> Result<(), Fault> {
         if within.is_zero() {
             return Err(Fault::Late);
         }
         self.stream.set_read_timeout(Some(within))?;
-        match self.input.read_from(&mut self.stream)? {
+        match self.input.read_from(self.stream)? {
             0 => Err(Fault::Ended),
             _ => Ok(()),
         }
@@ -65,15 +103,12 @@ impl Peer {
     pub(super) fn fill_until(&mut self, until: Instant) -> Result<(), Fault> {
         self.fill(until.saturating_duration_since(Instant::now()))
     }
+}
 
-    /// Where what is to be sent is appended.
-    pub(super) fn output(&mut self) -> &mut Vec<u8> {
-        &mut self.output
-    }
-
+impl Sink<'_> {
     pub(super) fn flush(&mut self) -> Result<(), Fault> {
         if !self.output.is_empty() {
-            let sent = self.stream.write_all(&self.output);
+            let sent = (&mut self.stream).write_all(self.output);
             self.output.clear();
             sent?;
         }
@@ -85,5 +120,11 @@ impl Peer {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Ends the connection in both directions: who waits for it to say something, waits no more.
+    pub(super) fn hang_up(&self) {
+        // The peer may have done so.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }

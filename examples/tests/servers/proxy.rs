@@ -426,6 +426,93 @@ fn an_answer_may_come_before_the_request_is_over() {
     }
 }
 
+/// More than fits between both sides: the answer has to be read while the request is sent.
+#[test]
+fn an_upstream_may_answer_as_it_reads() {
+    const PIECE: usize = 100_000;
+    const PIECES: usize = 200;
+    for model in Model::ALL {
+        let address = upstream(|mut asked| {
+            asked.head().unwrap();
+            let length = PIECE * PIECES;
+            asked.say(format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"
+            ));
+            for _ in 0..PIECES {
+                let piece = asked.exactly(PIECE);
+                asked.say(piece);
+            }
+            // It is kept by nobody who has not read the answer.
+            asked.head();
+        });
+        let proxy = proxy(model, &[address], &[]);
+        let mut client = proxy.connect();
+        let mut writer = client.try_clone().unwrap();
+        let sends = thread::spawn(move || {
+            let length = PIECE * PIECES;
+            write!(
+                writer,
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+            )
+            .unwrap();
+            for number in 0..PIECES {
+                writer.write_all(&[number as u8; PIECE]).unwrap();
+            }
+        });
+        let mut reader = BufReader::new(&mut client);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
+        }
+        let mut piece = vec![0; PIECE];
+        for number in 0..PIECES {
+            reader.read_exact(&mut piece).unwrap();
+            assert!(piece.iter().all(|&byte| byte == number as u8), "{number}");
+        }
+        sends.join().unwrap();
+    }
+}
+
+/// A kept connection is not mixed up with what is left of a request that was answered early.
+#[test]
+fn who_answers_early_is_heard_at_once() {
+    for model in Model::ALL {
+        let address = upstream(|mut asked| {
+            while asked.head().is_some() {
+                let number = asked.number.to_string();
+                asked.answer(&number);
+            }
+        });
+        let proxy = proxy(model, &[address], &[]);
+        for number in ["0", "1"] {
+            let mut client = proxy.connect();
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf";
+            client.write_all(head.as_bytes()).unwrap();
+            // Its other half never comes.
+            let said = rest(&mut client);
+            assert_answered(&said, &[("200 OK", number)]);
+            assert!(said.contains("Connection: close\r\n"), "{said}");
+        }
+    }
+}
+
+/// The client hears of it, and not of an upstream.
+#[test]
+fn a_request_that_is_cut_off_is_refused() {
+    for model in Model::ALL {
+        let address = upstream(|mut asked| while asked.head().is_some() {});
+        let proxy = proxy(model, &[address], &["--stall", "100"]);
+        let head = "POST / HTTP/1.1\r\nHost: a\r\n";
+        let short = format!("{head}Content-Length: 10\r\n\r\nhalf");
+        assert_status(&proxy.says_to(&short), "400 Bad Request");
+        let no_chunk = format!("{head}Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n");
+        assert_status(&proxy.says_to(no_chunk), "400 Bad Request");
+        let mut late = proxy.connect();
+        late.write_all(short.as_bytes()).unwrap();
+        assert_status(&rest(&mut late), "408 Request Timeout");
+    }
+}
+
 /// Who waits is let go, and who is being answered gets the answer.
 #[test]
 fn it_ends_with_grace() {
