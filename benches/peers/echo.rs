@@ -9,40 +9,41 @@ use crate::failure::Failure;
 use crate::load::Load;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
-use crate::workloads::{echo, echo_compute};
+use crate::tally::Tally;
+use crate::workloads::{accept_churn, echo, echo_compute, echo_pipelined};
+
+/// The workloads of this kind.
+pub(super) const NAMES: [&str; 4] = ["echo", "echo_compute", "echo_pipelined", "accept_churn"];
 
 /// What the client is to do in this workload.
 pub(super) fn plan(workload: &str, order: &Order) -> Plan {
     match workload {
         "echo" => echo::plan(order),
-        _ => echo_compute::plan(order),
+        "echo_compute" => echo_compute::plan(order),
+        "echo_pipelined" => echo_pipelined::plan(order),
+        _ => accept_churn::plan(order),
     }
 }
 
-/// Has a server measured. Blocks its OS thread, so that has to be one that the server does not
-/// need.
-///
-/// `accepted` waits until all connections are accepted and gives their handlers; `ended` waits
-/// for the handlers and gives the number of requests that they have served.
-pub(super) fn drive<H>(
+/// Has a server measured that accepts connections at this address, and reports each. Blocks its OS thread, so
+/// that has to be one that the server does not need.
+pub(super) fn drive(
     order: &Order,
     plan: Plan,
     address: SocketAddr,
-    accepted: impl FnOnce() -> Result<H, Failure>,
-    ended: impl FnOnce(H) -> Result<u64, Failure>,
+    tally: &Tally,
 ) -> Result<Measurement, Failure> {
     let mut load = Load::start(&order.program, address, plan)?;
     load.connected()?;
-    let handlers = accepted()?;
+    tally.until_accepted(plan)?;
 
     let watch = Stopwatch::start();
     load.go()?;
     let answered = load.answered()?;
-    let measurement = watch.stop_after(answered.requests, answered.elapsed);
+    let measurement = answered.stop(watch);
 
     // The client hangs up, and the handlers end.
     drop(load);
-    let served = ended(handlers)?;
-    echo::check(plan, served, answered)?;
+    echo::check(plan, tally.until_ended(plan)?, answered)?;
     Ok(measurement)
 }

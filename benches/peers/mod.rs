@@ -8,6 +8,7 @@
 //! | `tokio` | tasks, in async Rust |
 //! | `shaped` | the workloads, written once for the first two, whose interfaces are alike |
 //! | `go` | goroutines, in a program of their own: `peers/go` |
+//! | `epoll` | no threads: a bare loop around a poller, for the workloads with connections |
 //! | `echo` | the part of the echo workloads that is no server |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ use crate::measurement::Measurement;
 use crate::order::Order;
 
 mod echo;
+mod epoll;
 mod go;
 mod may;
 mod shaped;
@@ -32,7 +34,7 @@ pub const COMPILED_IN: bool = true;
 #[must_use]
 pub fn obstacle(peer: Peer) -> Option<String> {
     match peer {
-        Peer::Std | Peer::Tokio | Peer::May => None,
+        Peer::Std | Peer::Tokio | Peer::May | Peer::Epoll => None,
         Peer::Go => go::obstacle(),
     }
 }
@@ -50,7 +52,7 @@ pub fn command(
     workers: Option<usize>,
 ) -> Result<Option<Command>, Failure> {
     match peer {
-        Peer::Std | Peer::Tokio | Peer::May => Ok(None),
+        Peer::Std | Peer::Tokio | Peer::May | Peer::Epoll => Ok(None),
         Peer::Go => go::command(workload, order, workers).map(Some),
     }
 }
@@ -81,6 +83,7 @@ pub fn run(
             shaped::run::<may::May>(workload, order)
         }
         Peer::Tokio => tokio::run(workload, order, workers),
+        Peer::Epoll => epoll::run(workload, order),
         Peer::Go => {
             let why = "goroutines run in a program of their own";
             Err(Failure::Unable(why.into()))

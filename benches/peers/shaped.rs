@@ -90,7 +90,7 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "parked" => parked::parked::<L>,
         "sleepers" => sleepers::sleepers::<L>,
         // Its driver blocks, so it is no thread of the library.
-        "echo" | "echo_compute" => return server::serve::<L>(workload, order),
+        _ if super::echo::NAMES.contains(&workload) => return server::serve::<L>(workload, order),
         other => return Err(super::unknown(other)),
     };
     let order = order.clone();

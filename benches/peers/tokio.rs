@@ -65,7 +65,7 @@ async fn perform(workload: String, order: Order) -> Outcome {
         "blocking" => blocking(&order).await,
         "parked" => parked::parked(&order).await,
         "sleepers" => sleepers::sleepers(&order).await,
-        "echo" | "echo_compute" => server::serve(&workload, order).await,
+        name if super::echo::NAMES.contains(&name) => server::serve(&workload, order).await,
         other => Err(super::unknown(other)),
     }
 }

@@ -80,7 +80,7 @@ pub(crate) struct Contest {
     /// The workload; `trefoil-bench list` lists them
     #[arg(value_parser = workload)]
     pub(crate) workload: &'static Workload,
-    /// The runtimes: models and, with the feature `peers`, std, tokio, may and go. One may be
+    /// The runtimes: models and, with the feature `peers`, std, tokio, may, go and epoll. One may be
     /// named twice, to see the noise
     #[arg(long, value_name = "RUNTIME", value_delimiter = ',', required = true)]
     pub(crate) runtimes: Vec<Contender>,
@@ -113,7 +113,7 @@ pub(crate) struct On {
     /// The thread model: kernel, green or hybrid
     #[arg(long)]
     model: Option<Model>,
-    /// A model or, with the feature `peers`, one of std, tokio, may and go
+    /// A model or, with the feature `peers`, one of std, tokio, may, go and epoll
     #[arg(long)]
     runtime: Option<Contender>,
 }
@@ -137,6 +137,12 @@ pub(crate) struct Client {
     size: u64,
     #[arg(long)]
     work: u64,
+    #[arg(long, default_value_t = 1)]
+    depth: u64,
+    #[arg(long, default_value_t = 1)]
+    lives: u64,
+    #[arg(long, default_value_t = 0)]
+    pin: u64,
 }
 
 impl Client {
@@ -146,6 +152,9 @@ impl Client {
             requests: self.requests,
             size: self.size,
             work: self.work,
+            depth: self.depth,
+            lives: self.lives,
+            pin: self.pin != 0,
         }
     }
 }

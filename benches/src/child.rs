@@ -12,6 +12,7 @@ use trefoil_bench::contender::Contender;
 use trefoil_bench::failure::Failure;
 use trefoil_bench::order::Order;
 use trefoil_bench::peers;
+use trefoil_bench::pin;
 use trefoil_bench::record::Record;
 
 /// What the child is to run.
@@ -33,7 +34,9 @@ pub(crate) struct Job<'a> {
 /// With a sentence, if the child gives no record.
 pub(crate) fn measure(job: &Job<'_>) -> Result<Record, String> {
     let mut command = job.command().map_err(|failure| failure.to_string())?;
-    let text = output_of(&mut command, job.limit).map_err(|why| job.without_name(&why))?;
+    let output = || output_of(&mut command, job.limit);
+    let text =
+        pin::as_server(job.order.is_pinned(), output).map_err(|why| job.without_name(&why))?;
     Record::from_line(text.trim_end()).map_err(|error| format!("it printed no record: {error}"))
 }
 

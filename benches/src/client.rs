@@ -1,5 +1,5 @@
-//! The process that sends the requests: many connections, one request in flight on each, one OS
-//! thread, and every answer compared with what it must be.
+//! The process that sends the requests: many connections, one request or several in flight on each,
+//! one OS thread, and every answer compared with what it must be.
 //!
 //! It must never be what limits the run. So it does one `write` and one `read` per request, asks
 //! the poller once for many connections, and computes the right answers before it begins: there
@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use self::session::Session;
+use crate::pin;
 use crate::workloads::echo_compute::digest;
 
 mod session;
@@ -25,15 +26,44 @@ pub const DISTINCT: usize = 64;
 pub struct Plan {
     /// How many connections it makes.
     pub connections: u64,
-    /// How many requests it sends on each of them.
+    /// How many times it sends requests on each of them.
     pub requests: u64,
     /// How many bytes a request has.
     pub size: u64,
     /// How much the server computes for a request; 0 if it sends the request back.
     pub work: u64,
+    /// How many requests it sends at once on a connection, before it waits for their answers.
+    pub depth: u64,
+    /// How many connections it makes one after the other in each place.
+    pub lives: u64,
+    /// Whether it runs on another processor than the server.
+    pub pin: bool,
 }
 
 impl Plan {
+    /// One request on one connection.
+    pub const LEAST: Plan = Plan {
+        connections: 1,
+        requests: 1,
+        size: 1,
+        work: 0,
+        depth: 1,
+        lives: 1,
+        pin: false,
+    };
+
+    /// How many connections it makes, all in all.
+    #[must_use]
+    pub const fn opened(self) -> u64 {
+        self.connections * self.lives
+    }
+
+    /// How many requests it sends, all in all.
+    #[must_use]
+    pub const fn planned(self) -> u64 {
+        self.opened() * self.requests * self.depth
+    }
+
     /// The plan as arguments of the client program.
     #[must_use]
     pub fn arguments(self) -> Vec<String> {
@@ -42,6 +72,9 @@ impl Plan {
             ("--requests", self.requests),
             ("--size", self.size),
             ("--work", self.work),
+            ("--depth", self.depth),
+            ("--lives", self.lives),
+            ("--pin", u64::from(self.pin)),
         ]
         .into_iter()
         .flat_map(|(name, value)| [name.to_string(), value.to_string()])
@@ -61,6 +94,9 @@ pub fn play(
     mut input: impl BufRead,
     mut output: impl Write,
 ) -> io::Result<()> {
+    if plan.pin {
+        pin::client();
+    }
     let mut session = Session::connect(address, plan)?;
     writeln!(output, "connected")?;
     output.flush()?;
@@ -72,15 +108,19 @@ pub fn play(
     let start = Instant::now();
     session.exchange()?;
     let nanoseconds = start.elapsed().as_nanos();
-    let requests = plan.connections * plan.requests;
-    writeln!(output, "answered {requests} {nanoseconds}")
+    let (requests, latency) = (plan.planned(), session.latency());
+    let (p50, p99, last) = (latency.p50_ns, latency.p99_ns, latency.last_ns);
+    writeln!(
+        output,
+        "answered {requests} {nanoseconds} {p50} {p99} {last}"
+    )
 }
 
 fn wrong(sentence: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, sentence)
 }
 
-/// A request and the answer that it must get.
+/// What is sent at once, and the answer that it must get.
 struct Exchange {
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -88,7 +128,7 @@ struct Exchange {
 
 impl Exchange {
     fn new(number: usize, plan: Plan) -> Exchange {
-        let size = usize::try_from(plan.size).expect("a size fits into memory");
+        let size = usize::try_from(plan.size * plan.depth).expect("a size fits into memory");
         let byte = |place| (number * 131 + place * 17 + place / 8) as u8;
         let request: Vec<u8> = (0..size).map(byte).collect();
         let answer = match plan.work {
@@ -110,7 +150,7 @@ mod tests {
         connections: 3,
         requests: 100,
         size: 48,
-        work: 0,
+        ..Plan::LEAST
     };
 
     /// A server of plain kernel threads, which answers a request with what `answer` makes of it,
@@ -147,6 +187,18 @@ mod tests {
     fn right_answers_are_counted() {
         let said = said(PLAN, |_| {}).unwrap();
         assert!(said.starts_with("connected\nanswered 300 "), "{said}");
+        let numbers = said
+            .split_whitespace()
+            .skip(3)
+            .map(|it| it.parse().unwrap());
+        let [elapsed, p50, p99, last] = *numbers.collect::<Vec<u64>>() else {
+            panic!("{said}")
+        };
+        // No exchange on the loopback interface takes less.
+        assert!(
+            1_000 < p50 && p50 <= p99 && p99 <= last && last <= elapsed,
+            "{said}"
+        );
     }
 
     #[test]

@@ -29,22 +29,25 @@ pub enum Peer {
     May,
     /// Goroutines. They run in a program of their own.
     Go,
+    /// A bare loop around `epoll(7)`, which has no threads.
+    Epoll,
 }
 
 impl Peer {
     /// All peers.
-    pub const ALL: [Peer; 4] = [Peer::Std, Peer::Tokio, Peer::May, Peer::Go];
+    pub const ALL: [Peer; 5] = [Peer::Std, Peer::Tokio, Peer::May, Peer::Go, Peer::Epoll];
 }
 
 impl Contender {
     /// All that can be measured here, the models first: what is compiled in, and Go if it is
-    /// installed.
+    /// installed. Not the bare loop, which can do few workloads: it is measured where it is named.
     #[must_use]
     pub fn available() -> Vec<Contender> {
         let models = Model::ALL.into_iter().map(Contender::Model);
         let peers = Peer::ALL.into_iter().map(Contender::Peer);
+        let bare = Contender::Peer(Peer::Epoll);
         models
-            .chain(peers.filter(|peer| peer.obstacle().is_none()))
+            .chain(peers.filter(|&peer| peer != bare && peer.obstacle().is_none()))
             .collect()
     }
 
@@ -82,6 +85,7 @@ impl Contender {
             Contender::Peer(Peer::Tokio) => "tokio",
             Contender::Peer(Peer::May) => "may",
             Contender::Peer(Peer::Go) => "go",
+            Contender::Peer(Peer::Epoll) => "epoll",
         }
     }
 
@@ -136,7 +140,7 @@ impl fmt::Display for UnknownContender {
         f.write_str(match self {
             UnknownContender::NoSuch => {
                 "the runtimes are kernel, green and hybrid, and with the Cargo feature `peers` std, \
-                 tokio, may and go"
+                 tokio, may, go and epoll"
             }
             UnknownContender::NotCompiledIn => {
                 "this is a peer: build the benchmark with `--features peers`"
@@ -178,7 +182,8 @@ mod tests {
             left_out
         }));
         let peers = if peers::COMPILED_IN {
-            Peer::ALL.len()
+            // All but the bare loop.
+            Peer::ALL.len() - 1
         } else {
             0
         };

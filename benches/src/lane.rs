@@ -119,6 +119,7 @@ pub(crate) mod tests {
             rounds: Vec::new(),
             held: None,
             lateness: None,
+            latency: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! How late threads woke that slept, each for the same time from its own start.
+//! How late threads woke that slept, each for the same time from its own start; and how long requests took.
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// The lateness of many threads, as the record tells it, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The lateness of many threads, or the latency of many requests, as the record tells it, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lateness {
     /// Half of the threads were not later.
     pub p50_ns: u64,

@@ -14,6 +14,8 @@
 //! | [`failure`] | what a run gives instead when its result is wrong |
 //! | [`held`] | what threads held while all of them waited |
 //! | [`lateness`] | how late threads woke that slept |
+//! | [`tally`] | what became of the connections of a server |
+//! | [`pin`] | server and client on processors of their own |
 //! | [`usage`] | what the kernel says this process has used |
 //! | [`load`], [`client`] | the two ends of the process that sends requests to the echo servers |
 //!
@@ -29,9 +31,11 @@ pub mod load;
 pub mod measurement;
 pub mod order;
 pub mod parameters;
+pub mod pin;
 pub mod record;
 pub mod run;
 pub mod scenario;
+pub mod tally;
 pub mod usage;
 
 #[path = "../workloads/mod.rs"]

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | client | `connected` | all connections are made |
 //! | server | `go` | send the requests |
-//! | client | `answered REQUESTS NANOSECONDS` | every answer was right, and it took so long |
+//! | client | `answered REQUESTS NANOSECONDS P50 P99 LAST` | every answer was right, and it took so long, in all and each |
 //! | client | anything else | it has failed, and this is why |
 //!
 //! [`connected`](Load::connected) and [`answered`](Load::answered) block their OS thread. A
@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use crate::client::Plan;
 use crate::failure::Failure;
+use crate::lateness::Lateness;
+use crate::measurement::{Measurement, Stopwatch};
 
 /// The client process.
 #[derive(Debug)]
@@ -39,6 +41,18 @@ pub struct Answered {
     pub requests: u64,
     /// The time from the first request to the last answer.
     pub elapsed: Duration,
+    /// How long an answer took to come.
+    pub latency: Lateness,
+}
+
+impl Answered {
+    /// Ends the measurement of the server.
+    pub fn stop(self, watch: Stopwatch) -> Measurement {
+        Measurement {
+            latency: Some(self.latency),
+            ..watch.stop_after(self.requests, self.elapsed)
+        }
+    }
 }
 
 impl Load {
@@ -112,10 +126,19 @@ impl Load {
 }
 
 fn parse(line: &str) -> Option<Answered> {
-    let (requests, nanoseconds) = line.strip_prefix("answered ")?.split_once(' ')?;
+    let numbers = line.strip_prefix("answered ")?.split(' ');
+    let numbers: Vec<u64> = numbers.map(|it| it.parse().ok()).collect::<Option<_>>()?;
+    let &[requests, nanoseconds, p50_ns, p99_ns, last_ns] = numbers.as_slice() else {
+        return None;
+    };
     Some(Answered {
-        requests: requests.parse().ok()?,
-        elapsed: Duration::from_nanos(nanoseconds.parse().ok()?),
+        requests,
+        elapsed: Duration::from_nanos(nanoseconds),
+        latency: Lateness {
+            p50_ns,
+            p99_ns,
+            last_ns,
+        },
     })
 }
 
@@ -133,10 +156,16 @@ mod tests {
 
     #[test]
     fn only_the_agreed_line_is_an_answer() {
-        let answered = parse("answered 30 1500").unwrap();
+        let answered = parse("answered 30 1500 7 8 9").unwrap();
+        assert_eq!(answered.latency.p99_ns, 8);
         assert_eq!(answered.requests, 30);
         assert_eq!(answered.elapsed, Duration::from_nanos(1500));
-        for line in ["answered 30", "answered x 1500", "the answer is wrong"] {
+        let wrong = [
+            "answered 30 1500",
+            "answered x 1500 7 8 9",
+            "the answer is wrong",
+        ];
+        for line in wrong {
             assert_eq!(parse(line), None);
         }
     }

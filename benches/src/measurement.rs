@@ -25,6 +25,8 @@ pub struct Measurement {
     pub held: Option<Held>,
     /// How late the threads woke, if they slept.
     pub lateness: Option<Lateness>,
+    /// How long requests took until their answers came, if there were any.
+    pub latency: Option<Lateness>,
 }
 
 /// Runs from its making until it is stopped.
@@ -94,6 +96,7 @@ impl Stopwatch {
             rounds: self.rounds,
             held: None,
             lateness: None,
+            latency: None,
         }
     }
 }

@@ -15,6 +15,13 @@ pub struct Order {
 }
 
 impl Order {
+    /// Whether server and client have processors of their own; see [`pin`](crate::pin).
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        let mut parameters = self.parameters.iter();
+        parameters.any(|(name, value)| name == "pin" && value != 0)
+    }
+
     /// The value of a parameter of the workload.
     ///
     /// # Panics

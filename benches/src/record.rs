@@ -50,6 +50,9 @@ pub struct Record {
     /// How late the threads of the workload woke, where they slept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<Lateness>,
+    /// How long requests took until their answers came, in the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Lateness>,
 }
 
 impl Record {
@@ -75,6 +78,7 @@ impl Record {
             rounds: per_op_of_rounds(&measurement),
             held: measurement.held,
             lateness: measurement.lateness,
+            latency: measurement.latency,
         }
     }
 
@@ -135,6 +139,7 @@ mod tests {
                 rounds: vec![Duration::from_micros(10), Duration::from_micros(40)],
                 held,
                 lateness,
+                latency: None,
             },
             workers: 2,
         };

@@ -11,6 +11,7 @@ use trefoil_bench::client;
 use trefoil_bench::contender::Contender;
 use trefoil_bench::order::Order;
 use trefoil_bench::parameters::Parameters;
+use trefoil_bench::pin;
 use trefoil_bench::record::Record;
 use trefoil_bench::run;
 use trefoil_bench::workloads::Workload;
@@ -25,6 +26,9 @@ pub(crate) fn run(asked: &Single) -> Result<String, Problem> {
     let (workload, contender) = (asked.workload, asked.on.contender());
     refuse_if_absent(contender)?;
     let order = order(workload, contender, &asked.settings)?;
+    if order.is_pinned() {
+        pin::server();
+    }
     let failed = |why: String| Problem::Failed(format!("{} on {contender}: {why}", workload.name));
     let record = match contender.is_program() {
         true => of_program(asked, &order).map_err(failed)?,
@@ -121,6 +125,14 @@ fn described(workload: &Workload, parameters: &Parameters, record: &Record) -> S
         let tables = units::bytes(held.page_table_bytes_per_thread);
         line("tables", format!("{tables} of page tables for each thread"));
         line("mappings", held.mappings.to_string());
+    }
+    if let Some(latency) = record.latency {
+        let [half, most, last] = [latency.p50_ns, latency.p99_ns, latency.last_ns]
+            .map(|nanoseconds| units::nanoseconds(nanoseconds as f64));
+        line(
+            "latency",
+            format!("half up to {half}, 99 % up to {most}, the longest {last}"),
+        );
     }
     if let Some(late) = record.lateness {
         let [half, most, last] = [late.p50_ns, late.p99_ns, late.last_ns]

@@ -178,7 +178,7 @@ pub(crate) fn notes(case: &str, lanes: &[Lane]) -> String {
 type Number = fn(&Record) -> Option<f64>;
 type Written = fn(f64) -> String;
 
-const NOTES: [(&str, Number, Written); 7] = [
+const NOTES: [(&str, Number, Written); 8] = [
     (
         "CPU time of the server per request",
         server_cpu,
@@ -210,6 +210,11 @@ const NOTES: [(&str, Number, Written); 7] = [
         |number| format!("{number:.0}"),
     ),
     (
+        "99 % of the answers came within",
+        |record| Some(record.latency?.p99_ns as f64),
+        units::nanoseconds,
+    ),
+    (
         "lateness of the last",
         |record| Some(record.lateness?.last_ns as f64),
         units::nanoseconds,
@@ -219,7 +224,8 @@ const NOTES: [(&str, Number, Written); 7] = [
 /// Where the client is a process of its own, the time by the clock contains its work. The
 /// server's CPU time does not.
 fn server_cpu(record: &Record) -> Option<f64> {
-    let is_server = record.workload.starts_with("echo");
+    let served = ["echo", "accept"];
+    let is_server = served.iter().any(|kind| record.workload.starts_with(kind));
     is_server.then_some(record.cpu_ns_per_op)
 }
 

@@ -28,6 +28,11 @@ const TINY: &[(&str, &[&str])] = &[
         "echo_compute",
         &["connections=4", "requests=10", "work=100"],
     ),
+    (
+        "echo_pipelined",
+        &["connections=4", "requests=10", "depth=5"],
+    ),
+    ("accept_churn", &["connections=4", "requests=3", "lives=5"]),
     ("blocking", &["calls=4", "rounds=2", "milliseconds=1"]),
     ("parked", &["threads=50", "rounds=2"]),
     ("sleepers", &["threads=50", "milliseconds=20"]),
@@ -99,6 +104,20 @@ fn every_workload_runs_on_every_runtime() {
 /// May's `select!` runs all its arms and drops what those got that are not chosen.
 fn cannot(workload: &str, contender: Contender) -> bool {
     workload == "select" && contender.name() == "may"
+}
+
+#[test]
+fn the_bare_loop_serves_connections_and_nothing_else() {
+    if !peers::COMPILED_IN {
+        return;
+    }
+    let epoll = "epoll".parse().unwrap();
+    for workload in ["echo", "echo_compute", "echo_pipelined", "accept_churn"] {
+        run(workload, epoll, &["--set", "pin=1"]);
+    }
+    let output = bench(&["run", "fib", "--runtime", "epoll"]);
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("has no threads"));
 }
 
 #[test]

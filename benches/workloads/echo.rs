@@ -5,17 +5,19 @@
 //! process of its own with one OS thread ([`client`](crate::client)), which compares every byte;
 //! so the CPU time per request is the server's. Where both run on few cores, the time by the
 //! clock contains the client's work too. Parameters: `connections` (64), `requests` on each of
-//! them (800), and the `size` of a request in bytes (64).
+//! them (800), the `size` of a request in bytes (64), and `pin`: 1 keeps the server on the first
+//! processor and the client on the last, for a server of one worker.
 //!
 //! The client must have got all right answers, and the server must have given as many.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 
 use trefoil::net::{TcpListener, TcpStream};
-use trefoil::thread::{self, JoinHandle};
+use trefoil::thread;
 
-use super::{Workload, join};
+use super::Workload;
 use crate::client::Plan;
 use crate::failure::Failure;
 use crate::load::{Answered, Load};
@@ -23,6 +25,11 @@ use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
 use crate::scenario::Scenario;
+use crate::tally::Tally;
+
+/// Of each workload that has a client.
+pub(super) const PIN: Parameter =
+    Parameter::new("pin", 0, "server and client on a processor each, if not 0").within(0, 1);
 
 /// The workload's entry in the list.
 pub static WORKLOAD: Workload = Workload {
@@ -34,6 +41,7 @@ pub static WORKLOAD: Workload = Workload {
         Parameter::new("connections", 64, "connections, a thread each").within(1, 9_000),
         Parameter::new("requests", 800, "requests on each connection"),
         Parameter::new("size", 64, "bytes of a request").within(1, 1_000_000),
+        PIN,
     ],
     contrast: None,
     run,
@@ -50,40 +58,40 @@ pub fn plan(order: &Order) -> Plan {
         connections: order.get("connections"),
         requests: order.get("requests"),
         size: order.get("size"),
-        work: 0,
+        pin: order.is_pinned(),
+        ..Plan::LEAST
     }
 }
-
-type Handler = JoinHandle<io::Result<u64>>;
 
 pub(super) fn serve(order: &Order, plan: Plan) -> Result<Measurement, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(Failure::io("bind"))?;
     let address = listener.local_addr().map_err(Failure::io("bind"))?;
     let mut load = thread::blocking(|| Load::start(&order.program, address, plan))?;
-    let acceptor = thread::spawn(move || accept(&listener, plan));
+    let tally = Arc::new(Tally::default());
+    let accepting = Arc::clone(&tally);
+    thread::spawn(move || accepting.stopped(accept(&listener, plan, &accepting)));
     thread::blocking(|| load.connected())?;
-    let handlers = join(acceptor)?.map_err(Failure::io("accept"))?;
+    thread::blocking(|| tally.until_accepted(plan))?;
 
     let watch = Stopwatch::start();
     load.go()?;
     let answered = thread::blocking(|| load.answered())?;
-    let measurement = watch.stop_after(answered.requests, answered.elapsed);
+    let measurement = answered.stop(watch);
 
     drop(load);
-    let mut served = 0;
-    for handler in handlers {
-        served += join(handler)?.map_err(Failure::io("answer"))?;
-    }
+    let served = thread::blocking(|| tally.until_ended(plan))?;
     check(plan, served, answered)?;
     Ok(measurement)
 }
 
-fn accept(listener: &TcpListener, plan: Plan) -> io::Result<Vec<Handler>> {
-    let accept_one = |_| {
+fn accept(listener: &TcpListener, plan: Plan, tally: &Arc<Tally>) -> io::Result<()> {
+    for _ in 0..plan.opened() {
         let (stream, _) = listener.accept()?;
-        Ok(thread::spawn(move || handle(stream, plan)))
-    };
-    (0..plan.connections).map(accept_one).collect()
+        tally.accepted();
+        let tally = Arc::clone(tally);
+        thread::spawn(move || tally.ended(handle(stream, plan)));
+    }
+    Ok(())
 }
 
 fn handle(mut stream: TcpStream, plan: Plan) -> io::Result<u64> {
@@ -98,34 +106,87 @@ fn handle(mut stream: TcpStream, plan: Plan) -> io::Result<u64> {
 ///
 /// What the stream says, and `UnexpectedEof` if the client hangs up in the middle of a request.
 pub fn answer_all(stream: &mut (impl Read + Write), plan: Plan) -> io::Result<u64> {
-    let mut request = vec![0; plan.size as usize];
-    let mut served = 0;
-    while read_request(stream, &mut request)? {
-        match plan.work {
-            0 => stream.write_all(&request)?,
-            work => {
-                let digest = super::echo_compute::digest(&request, work);
-                stream.write_all(&digest.to_le_bytes())?;
+    let mut requests = Requests::new(plan);
+    loop {
+        match stream.read(requests.room()) {
+            Ok(0) => return requests.end(),
+            Ok(count) => {
+                if let Some(answers) = requests.answer(count) {
+                    stream.write_all(answers)?;
+                }
             }
-        }
-        served += 1;
-    }
-    Ok(served)
-}
-
-/// `false`: there is no further request.
-fn read_request(stream: &mut impl Read, request: &mut [u8]) -> io::Result<bool> {
-    let mut received = 0;
-    while received < request.len() {
-        match stream.read(&mut request[received..]) {
-            Ok(0) if received == 0 => return Ok(false),
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(count) => received += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(true)
+}
+
+/// What has come of the requests of a connection, as many as the client sends at once. What is there is
+/// answered at once.
+#[derive(Debug)]
+pub struct Requests {
+    plan: Plan,
+    buffer: Vec<u8>,
+    /// How many bytes are answered, and how many stand behind them: an incomplete one.
+    answered: usize,
+    held: usize,
+    digest: [u8; 8],
+    served: u64,
+}
+
+impl Requests {
+    /// None has come.
+    #[must_use]
+    pub fn new(plan: Plan) -> Requests {
+        Requests {
+            plan,
+            buffer: vec![0; (plan.size * plan.depth) as usize],
+            answered: 0,
+            held: 0,
+            digest: [0; 8],
+            served: 0,
+        }
+    }
+
+    /// Where the next bytes go. It is never empty.
+    pub fn room(&mut self) -> &mut [u8] {
+        let rest = self.answered..self.answered + self.held;
+        self.buffer.copy_within(rest, 0);
+        self.answered = 0;
+        &mut self.buffer[self.held..]
+    }
+
+    /// So many bytes have come. What they are answered with, if they complete a request; it is to be sent before
+    /// there is room again.
+    pub fn answer(&mut self, count: usize) -> Option<&[u8]> {
+        let size = self.plan.size as usize;
+        self.held += count;
+        let whole = self.held / size * size;
+        if whole == 0 {
+            return None;
+        }
+        self.served += (whole / size) as u64;
+        self.held -= whole;
+        self.answered = whole;
+        if self.plan.work > 0 {
+            self.digest =
+                super::echo_compute::digest(&self.buffer[..whole], self.plan.work).to_le_bytes();
+            return Some(&self.digest);
+        }
+        Some(&self.buffer[..whole])
+    }
+
+    /// The client has hung up.
+    ///
+    /// # Errors
+    ///
+    /// If it did so in the middle of a request.
+    pub fn end(&self) -> io::Result<u64> {
+        match self.held {
+            0 => Ok(self.served),
+            _ => Err(ErrorKind::UnexpectedEof.into()),
+        }
+    }
 }
 
 /// Server and client have counted as many requests as were planned.
@@ -134,7 +195,7 @@ fn read_request(stream: &mut impl Read, request: &mut [u8]) -> io::Result<bool> 
 ///
 /// If one of them has not.
 pub fn check(plan: Plan, served: u64, answered: Answered) -> Result<(), Failure> {
-    let planned = plan.connections * plan.requests;
+    let planned = plan.planned();
     Failure::unless_equal("the number of requests served", planned, served)?;
     Failure::unless_equal("the number of right answers", planned, answered.requests)
 }
@@ -142,13 +203,14 @@ pub fn check(plan: Plan, served: u64, answered: Answered) -> Result<(), Failure>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lateness::Lateness;
     use std::time::Duration;
 
     const PLAN: Plan = Plan {
         connections: 2,
         requests: 3,
         size: 4,
-        work: 0,
+        ..Plan::LEAST
     };
 
     /// A stream whose input is given, and whose output is kept.
@@ -180,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_there_of_several_is_answered_at_once() {
+        let mut requests = Requests::new(Plan { depth: 3, ..PLAN });
+        let mut get = |bytes: &[u8]| {
+            requests.room()[..bytes.len()].copy_from_slice(bytes);
+            requests.answer(bytes.len()).map(<[u8]>::to_vec)
+        };
+        assert_eq!(get(b"abcdefghij").unwrap(), b"abcdefgh");
+        assert_eq!(get(b"k"), None);
+        assert_eq!(get(b"l").unwrap(), b"ijkl");
+        assert_eq!(requests.end().unwrap(), 3);
+    }
+
+    #[test]
     fn half_a_request_is_an_error() {
         let mut script = Script(b"abcdef", Vec::new());
         let error = answer_all(&mut script, PLAN).unwrap_err();
@@ -191,6 +266,7 @@ mod tests {
         let answered = |requests| Answered {
             requests,
             elapsed: Duration::from_secs(1),
+            latency: Lateness::default(),
         };
         assert!(check(PLAN, 6, answered(6)).is_ok());
         assert!(check(PLAN, 5, answered(6)).is_err());

@@ -27,6 +27,7 @@ pub static WORKLOAD: Workload = Workload {
         Parameter::new("requests", 300, "requests on each connection"),
         Parameter::new("size", 64, "bytes of a request").within(1, 1_000_000),
         Parameter::new("work", 10_000, "rounds of mixing for a request"),
+        echo::PIN,
     ],
     contrast: None,
     run,

@@ -16,9 +16,11 @@ use crate::order::Order;
 use crate::parameters::Parameter;
 use crate::scenario::Scenario;
 
+pub mod accept_churn;
 pub mod blocking;
 pub mod echo;
 pub mod echo_compute;
+pub mod echo_pipelined;
 pub mod fib;
 mod gate;
 pub mod mpmc;
@@ -53,7 +55,7 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 15] = [
+pub static ALL: [&Workload; 17] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &yield_now::WORKLOAD,
@@ -66,6 +68,8 @@ pub static ALL: [&Workload; 15] = [
     &fib::WORKLOAD,
     &echo::WORKLOAD,
     &echo_compute::WORKLOAD,
+    &echo_pipelined::WORKLOAD,
+    &accept_churn::WORKLOAD,
     &blocking::WORKLOAD,
     &parked::WORKLOAD,
     &sleepers::WORKLOAD,

@@ -30,21 +30,23 @@ import (
 
 // workloads has what there is, by name.
 var workloads = map[string]func(order) (measurement, error){
-	"spawn_join":   spawnJoin,
-	"spawn_batch":  spawnBatch,
-	"yield":        yield,
-	"ping_pong":    pingPong,
-	"ring":         ring,
-	"mpmc":         mpmc,
-	"mutex":        mutex,
-	"select":       selectProdCons,
-	"primes":       primes,
-	"fib":          fib,
-	"echo":         echo,
-	"echo_compute": echoCompute,
-	"blocking":     blocking,
-	"parked":       parked,
-	"sleepers":     sleepers,
+	"spawn_join":     spawnJoin,
+	"spawn_batch":    spawnBatch,
+	"yield":          yield,
+	"ping_pong":      pingPong,
+	"ring":           ring,
+	"mpmc":           mpmc,
+	"mutex":          mutex,
+	"select":         selectProdCons,
+	"primes":         primes,
+	"fib":            fib,
+	"echo":           echo,
+	"echo_compute":   echoCompute,
+	"echo_pipelined": echoPipelined,
+	"accept_churn":   acceptChurn,
+	"blocking":       blocking,
+	"parked":         parked,
+	"sleepers":       sleepers,
 }
 
 // order is what a workload is told.

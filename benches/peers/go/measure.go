@@ -14,6 +14,7 @@ type measurement struct {
 	rounds   []time.Duration
 	held     *held
 	lateness *lateness
+	latency  *lateness
 }
 
 // stopwatch runs from its making until it is stopped.
@@ -72,6 +73,7 @@ type record struct {
 	Rounds     []float64         `json:"rounds,omitempty"`
 	*held
 	Lateness *lateness `json:"lateness,omitempty"`
+	Latency  *lateness `json:"latency,omitempty"`
 }
 
 // held is what goroutines held while all of them waited.
@@ -82,7 +84,7 @@ type held struct {
 	Mappings            uint64  `json:"mappings"`
 }
 
-// lateness is how late goroutines woke that slept.
+// lateness is how late goroutines woke that slept, or how long requests took.
 type lateness struct {
 	P50  int64 `json:"p50_ns"`
 	P99  int64 `json:"p99_ns"`
@@ -109,5 +111,6 @@ func newRecord(workload string, order order, m measurement) record {
 		Rounds:     rounds,
 		held:       m.held,
 		Lateness:   m.lateness,
+		Latency:    m.latency,
 	}
 }

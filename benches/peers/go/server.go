@@ -14,17 +14,45 @@ import (
 )
 
 // plan is what the client sends, how often, and what it must get: see benches/src/client.rs.
-type plan struct{ connections, requests, size, work uint64 }
+type plan struct{ connections, requests, size, work, depth, lives, pin uint64 }
+
+func (p plan) opened() uint64 { return p.connections * p.lives }
+
+func planOf(order order) plan {
+	return plan{
+		connections: order.get("connections"),
+		requests:    order.get("requests"),
+		size:        order.get("size"),
+		depth:       1,
+		lives:       1,
+		pin:         order.get("pin"),
+	}
+}
 
 // echo sends back what arrives on many loopback connections, a goroutine each.
 func echo(order order) (measurement, error) {
-	return serve(order, plan{order.get("connections"), order.get("requests"), order.get("size"), 0})
+	return serve(order, planOf(order))
 }
 
 // echoCompute computes something for each request.
 func echoCompute(order order) (measurement, error) {
-	connections, requests := order.get("connections"), order.get("requests")
-	return serve(order, plan{connections, requests, order.get("size"), order.get("work")})
+	plan := planOf(order)
+	plan.work = order.get("work")
+	return serve(order, plan)
+}
+
+// echoPipelined sends back what arrives, many requests at once on each connection.
+func echoPipelined(order order) (measurement, error) {
+	plan := planOf(order)
+	plan.depth = order.get("depth")
+	return serve(order, plan)
+}
+
+// acceptChurn serves connections that end after a few requests.
+func acceptChurn(order order) (measurement, error) {
+	plan := planOf(order)
+	plan.lives = order.get("lives")
+	return serve(order, plan)
 }
 
 // served is what became of one connection.
@@ -38,9 +66,10 @@ func serve(order order, plan plan) (measurement, error) {
 	if err != nil {
 		return measurement{}, err
 	}
-	accepted := make(chan error, 1)
-	ended := make(chan served, plan.connections)
-	go func() { accepted <- accept(listener, plan, ended) }()
+	// As many places as there are messages, so that nobody waits who reports.
+	accepted := make(chan error, plan.opened()+1)
+	ended := make(chan served, plan.opened())
+	go accept(listener, plan, accepted, ended)
 	load, err := startLoad(order.client, listener.Addr().String(), plan)
 	if err != nil {
 		return measurement{}, err
@@ -49,16 +78,19 @@ func serve(order order, plan plan) (measurement, error) {
 	if err := load.connected(); err != nil {
 		return measurement{}, err
 	}
-	if err := <-accepted; err != nil {
-		return measurement{}, err
+	for range plan.connections {
+		if err := <-accepted; err != nil {
+			return measurement{}, err
+		}
 	}
 
 	watch := newStopwatch()
-	answered, elapsed, err := load.run()
+	answered, elapsed, latency, err := load.run()
 	if err != nil {
 		return measurement{}, err
 	}
 	measured := watch.stopAfter(answered, elapsed)
+	measured.latency = &latency
 
 	// The client hangs up, and the handlers end.
 	load.end()
@@ -66,57 +98,64 @@ func serve(order order, plan plan) (measurement, error) {
 }
 
 // accept starts a goroutine for each connection. Go's streams send each write at once by default.
-func accept(listener net.Listener, plan plan, ended chan<- served) error {
-	for range plan.connections {
+func accept(listener net.Listener, plan plan, accepted chan<- error, ended chan<- served) {
+	for range plan.opened() {
 		stream, err := listener.Accept()
+		accepted <- err
 		if err != nil {
-			return err
+			ended <- served{0, err}
+			return
 		}
 		go func() {
 			requests, err := answerAll(stream, plan)
 			ended <- served{requests, err}
 		}()
 	}
-	return nil
 }
 
-// answerAll answers one connection until the client hangs up.
+// answerAll answers one connection until the client hangs up. What is there is answered at once.
 func answerAll(stream net.Conn, plan plan) (uint64, error) {
 	defer stream.Close()
-	request := make([]byte, plan.size)
+	buffer := make([]byte, plan.size*plan.depth)
 	var answer [8]byte
-	var requests uint64
+	var requests, held uint64
 	for {
-		_, err := io.ReadFull(stream, request)
-		if errors.Is(err, io.EOF) {
+		count, err := stream.Read(buffer[held:])
+		held += uint64(count)
+		whole := held / plan.size * plan.size
+		if whole > 0 {
+			reply := buffer[:whole]
+			if plan.work > 0 {
+				putDigest(&answer, digest(reply, plan.work))
+				reply = answer[:]
+			}
+			if _, err := stream.Write(reply); err != nil {
+				return requests, err
+			}
+			requests += whole / plan.size
+			copy(buffer, buffer[whole:held])
+			held -= whole
+		}
+		if errors.Is(err, io.EOF) && held == 0 {
 			return requests, nil
 		}
 		if err != nil {
 			return requests, err
 		}
-		reply := request
-		if plan.work > 0 {
-			putDigest(&answer, digest(request, plan.work))
-			reply = answer[:]
-		}
-		if _, err := stream.Write(reply); err != nil {
-			return requests, err
-		}
-		requests++
 	}
 }
 
 // check: server and client have counted as many requests as were planned.
 func check(plan plan, answered uint64, ended <-chan served) error {
 	var requests uint64
-	for range plan.connections {
+	for range plan.opened() {
 		served := <-ended
 		if served.err != nil {
 			return fmt.Errorf("cannot answer: %w", served.err)
 		}
 		requests += served.requests
 	}
-	planned := plan.connections * plan.requests
+	planned := plan.opened() * plan.requests * plan.depth
 	if err := unlessEqual("the number of requests served", planned, requests); err != nil {
 		return err
 	}
@@ -162,7 +201,10 @@ func startLoad(program, address string, plan plan) (*load, error) {
 		"--connections", number(plan.connections),
 		"--requests", number(plan.requests),
 		"--size", number(plan.size),
-		"--work", number(plan.work))
+		"--work", number(plan.work),
+		"--depth", number(plan.depth),
+		"--lives", number(plan.lives),
+		"--pin", number(plan.pin))
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()
 	if err != nil {
@@ -188,19 +230,22 @@ func (l *load) connected() error {
 }
 
 // run lets the client send its requests, and waits until all are answered.
-func (l *load) run() (uint64, time.Duration, error) {
+func (l *load) run() (uint64, time.Duration, lateness, error) {
+	var latency lateness
 	if _, err := io.WriteString(l.input, "go\n"); err != nil {
-		return 0, 0, fmt.Errorf("cannot tell the client to begin: %w", err)
+		return 0, 0, latency, fmt.Errorf("cannot tell the client to begin: %w", err)
 	}
 	line, err := l.line()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, latency, err
 	}
 	var requests, nanoseconds uint64
-	if _, err := fmt.Sscanf(line, "answered %d %d", &requests, &nanoseconds); err != nil {
-		return 0, 0, fmt.Errorf("the client failed: %s", line)
+	_, err = fmt.Sscanf(line, "answered %d %d %d %d %d", &requests, &nanoseconds,
+		&latency.P50, &latency.P99, &latency.Last)
+	if err != nil {
+		return 0, 0, latency, fmt.Errorf("the client failed: %s", line)
 	}
-	return requests, time.Duration(nanoseconds), nil
+	return requests, time.Duration(nanoseconds), latency, nil
 }
 
 func (l *load) line() (string, error) {

@@ -5,14 +5,24 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::time::Instant;
 
+use hdrhistogram::Histogram;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use super::{DISTINCT, Exchange, Plan, wrong};
+use crate::lateness::Lateness;
+
+/// The longest latency that is told apart, in nanoseconds: a minute.
+const LONGEST: u64 = 60_000_000_000;
 
 struct Connection {
     stream: TcpStream,
+    /// How many more are made in its place.
+    lives: u64,
+    /// When the request was sent that is under way.
+    begun: Instant,
     /// Which request is under way, from 0.
     sequence: u64,
     /// How many of its bytes have been sent.
@@ -24,6 +34,9 @@ struct Connection {
 /// All connections, from the first request to the last answer.
 pub(super) struct Session {
     plan: Plan,
+    address: SocketAddr,
+    /// How long each answer took to come, in nanoseconds.
+    latency: Histogram<u64>,
     exchanges: Vec<Exchange>,
     poll: Poll,
     connections: Vec<Connection>,
@@ -38,24 +51,15 @@ impl Session {
             .map(|number| Exchange::new(number, plan))
             .collect();
         let poll = Poll::new()?;
+        let latency = Histogram::new_with_bounds(1, LONGEST, 3).map_err(io::Error::other)?;
         let mut connections = Vec::new();
         for number in 0..plan.connections {
-            let stream = TcpStream::connect(address)?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            poll.registry().register(
-                &mut SourceFd(&stream.as_raw_fd()),
-                Token(usize::try_from(number).expect("connections are counted in memory")),
-                Interest::READABLE | Interest::WRITABLE,
-            )?;
-            connections.push(Connection {
-                stream,
-                sequence: 0,
-                sent: 0,
-                received: 0,
-            });
+            let number = usize::try_from(number).expect("connections are counted in memory");
+            connections.push(Connection::open(address, &poll, number, plan.lives)?);
         }
         Ok(Session {
+            address,
+            latency,
             buffer: vec![0; exchanges[0].answer.len()],
             busy: connections.len(),
             plan,
@@ -83,12 +87,24 @@ impl Session {
         Ok(())
     }
 
+    /// How long the answers took to come.
+    pub(super) fn latency(&self) -> Lateness {
+        Lateness {
+            p50_ns: self.latency.value_at_quantile(0.5),
+            p99_ns: self.latency.value_at_quantile(0.99),
+            last_ns: self.latency.max(),
+        }
+    }
+
     /// Does for one connection what can be done now. The poller tells about edges, so it stops
     /// only where the kernel has said `WouldBlock`, or where nothing can have arrived yet.
     fn advance(&mut self, number: usize) -> io::Result<()> {
         let connection = &mut self.connections[number];
         if connection.sequence == self.plan.requests {
             return Ok(());
+        }
+        if connection.sent == 0 {
+            connection.begun = Instant::now();
         }
         let which = (number + connection.sequence as usize) % DISTINCT;
         let exchange = &self.exchanges[which];
@@ -98,13 +114,21 @@ impl Session {
         if !connection.receive(&mut self.buffer, &exchange.answer)? {
             return Ok(());
         }
+        let now = Instant::now();
+        self.latency
+            .saturating_record((now - connection.begun).as_nanos() as u64);
         connection.sequence += 1;
         connection.sent = 0;
         connection.received = 0;
         if connection.sequence == self.plan.requests {
-            self.busy -= 1;
-            return Ok(());
+            if connection.lives == 1 {
+                self.busy -= 1;
+                return Ok(());
+            }
+            let lives = connection.lives - 1;
+            *connection = Connection::open(self.address, &self.poll, number, lives)?;
         }
+        connection.begun = now;
         let which = (number + connection.sequence as usize) % DISTINCT;
         // The answer to this one will be an edge of its own.
         connection.send(&self.exchanges[which].request)?;
@@ -113,6 +137,25 @@ impl Session {
 }
 
 impl Connection {
+    fn open(address: SocketAddr, poll: &Poll, number: usize, lives: u64) -> io::Result<Connection> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        poll.registry().register(
+            &mut SourceFd(&stream.as_raw_fd()),
+            Token(number),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        Ok(Connection {
+            stream,
+            lives,
+            begun: Instant::now(),
+            sequence: 0,
+            sent: 0,
+            received: 0,
+        })
+    }
+
     /// Sends what is left of a request. `true`: nothing is.
     fn send(&mut self, request: &[u8]) -> io::Result<bool> {
         while self.sent < request.len() {
