@@ -86,6 +86,12 @@ impl Child {
         self
     }
 
+    /// It may have as many descriptors as this process may give it.
+    pub(crate) fn with_most_descriptors(mut self) -> Child {
+        self.limits.push_str(" && ulimit -n $(ulimit -Hn)");
+        self
+    }
+
     /// Runs `body` in it, and tells how it ended. Once in a test.
     pub(crate) fn end_of(self, body: impl FnOnce()) -> Ended {
         if env::var_os(INSIDE).is_some() {

@@ -14,6 +14,7 @@ use trefoil_net::{DescriptorsExhausted, TcpListener, TcpStream, UdpSocket, pipe}
 use trefoil_runtime::thread::JoinHandle;
 use trefoil_runtime::time::timeout;
 use trefoil_runtime::{Reason, thread};
+use trefoil_sync::Barrier;
 use trefoil_sync::channel::bounded;
 
 use crate::Subject;
@@ -278,18 +279,95 @@ pub fn many_are_opened_and_dropped<S: Subject>() {
     });
 }
 
+/// Ten thousand connections that are all open at the same time, and are all dropped at once. A machine that
+/// allows fewer descriptors gets fewer.
+pub fn ten_thousand_are_dropped_at_once<S: Subject>() {
+    const CLIENTS: usize = 10;
+    const WANTED: usize = 10_000;
+    fn most_descriptors() -> usize {
+        let limits = fs::read_to_string("/proc/self/limits").unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let soft = line.unwrap().split_whitespace().nth(3).unwrap();
+        soft.parse().unwrap_or(usize::MAX)
+    }
+    let end = Child::new().with_most_descriptors().end_of(|| {
+        let each = WANTED.min(most_descriptors() - 500) / CLIENTS;
+        run::<S, _>(move || {
+            let before = sockets_and_pipes();
+            let listener = TcpListener::builder().bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let gates = [(); 2].map(|()| Arc::new(Barrier::new(CLIENTS + 1)));
+            let clients = (0..CLIENTS).map(|number| {
+                let gates = gates.clone();
+                thread::spawn(move || {
+                    let open = (0..each).map(|_| TcpStream::connect(address).unwrap());
+                    let open: Vec<_> = open.collect();
+                    gates.iter().for_each(|gate| drop(gate.wait()));
+                    if number % 2 == 0 {
+                        open.into_iter().for_each(reset);
+                    }
+                })
+            });
+            let clients: Vec<_> = clients.collect();
+            // Who reads from one waits for its end.
+            let readers = listener.incoming().take(CLIENTS * each).enumerate();
+            let readers = readers.filter_map(|(number, stream)| {
+                let stream = stream.unwrap();
+                (number % 20 == 0).then(|| thread::spawn(move || drop((&stream).read(&mut [0; 8]))))
+            });
+            let readers: Vec<_> = readers.collect();
+            gates[0].wait();
+            assert!(sockets_and_pipes() > CLIENTS * each);
+            gates[1].wait();
+            join_all(clients);
+            join_all(readers);
+            drop(listener);
+            assert_eq!(sockets_and_pipes(), before);
+        });
+    });
+    end.assert_came_through();
+}
+
+/// Who sends a byte now and then, so that no read is ever late, is given up when its time is over.
+pub fn who_trickles_is_given_up<S: Subject>() {
+    run::<S, _>(|| {
+        let (near, far) = pair();
+        far.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let trickles = thread::spawn(move || {
+            while (&near).write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let mut got = Vec::new();
+        let request = timeout(Duration::from_millis(50), || {
+            while !got.ends_with(b"\n") {
+                let mut byte = [0];
+                (&far).read_exact(&mut byte).unwrap();
+                got.extend(byte);
+            }
+        });
+        assert!(request.is_err());
+        assert!(!got.is_empty());
+        drop(far);
+        trickles.join().unwrap();
+    });
+}
+
+fn sockets_and_pipes() -> usize {
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+    let links = descriptors.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    links
+        .filter(|link| {
+            let link = link.to_string_lossy();
+            link.starts_with("socket:") || link.starts_with("pipe:")
+        })
+        .count()
+}
+
 /// No descriptor of a socket or a pipe is left, however it ended.
 pub fn no_descriptor_is_leaked<S: Subject>() {
-    fn sockets_and_pipes() -> usize {
-        let descriptors = fs::read_dir("/proc/self/fd").unwrap();
-        let links = descriptors.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-        links
-            .filter(|link| {
-                let link = link.to_string_lossy();
-                link.starts_with("socket:") || link.starts_with("pipe:")
-            })
-            .count()
-    }
     fn once() {
         let nameless = UnixAddress::from_pathname("").unwrap();
         let mailbox = UnixDatagram::bind_addr(&nameless).unwrap();

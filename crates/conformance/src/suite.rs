@@ -502,6 +502,8 @@ macro_rules! suite {
                 a_number_is_used_again_at_once,
                 a_peer_that_never_reads_is_given_up,
                 many_are_opened_and_dropped,
+                ten_thousand_are_dropped_at_once,
+                who_trickles_is_given_up,
                 no_descriptor_is_leaked,
             }
             blocking {

@@ -42,6 +42,7 @@ mod modes;
 mod pause;
 mod pipe;
 pub mod process;
+mod raw;
 pub mod signal;
 mod socket;
 mod tcp;

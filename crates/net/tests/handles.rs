@@ -3,11 +3,12 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use support::{listener, pair, waits};
+use trefoil_net::fs::File;
 use trefoil_net::{TcpListener, TcpStream};
 use trefoil_runtime::Reason;
 
@@ -71,6 +72,26 @@ fn sockets_come_from_descriptors_and_go_there() {
 
     let file = std::fs::File::open("/dev/null").unwrap();
     TcpStream::try_from(OwnedFd::from(file)).expect_err("it is no socket");
+}
+
+#[test]
+fn sockets_come_from_numbers() {
+    let (mut left, right) = pair();
+    let number = right.into_raw_fd();
+    // SAFETY: it was just given away, to nobody else.
+    let mut right = unsafe { TcpStream::from_raw_fd(number) };
+    left.write_all(b"x").unwrap();
+    assert_eq!(right.read(&mut [0; 8]).unwrap(), 1);
+
+    let number = std::fs::File::open("/dev/null").unwrap().into_raw_fd();
+    // SAFETY: as above.
+    let refused = std::panic::catch_unwind(|| unsafe { TcpStream::from_raw_fd(number) });
+    let says = refused.unwrap_err().downcast::<String>().unwrap();
+    assert!(says.contains("as a TcpStream"), "{says}");
+    // SAFETY: it was closed by the attempt; this one is open.
+    let file =
+        unsafe { File::from_raw_fd(std::fs::File::open("/dev/null").unwrap().into_raw_fd()) };
+    assert_eq!((&file).read(&mut [0; 8]).unwrap(), 0);
 }
 
 #[test]
