@@ -4,5 +4,6 @@
 
 pub mod fetch;
 pub mod http;
+pub mod kv;
 pub mod proxy;
 pub mod server;

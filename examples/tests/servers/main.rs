@@ -4,6 +4,7 @@
 mod fetch;
 mod foreign;
 mod http;
+mod kv;
 mod nowhere;
 mod proxy;
 mod server;
