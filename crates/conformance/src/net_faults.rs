@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -19,9 +20,10 @@ use trefoil_sync::channel::bounded;
 
 use crate::Subject;
 use crate::child::{Child, end_of};
+use crate::seed::{Random, draw};
 use crate::subject::run;
 use crate::tcp::{listener, pair};
-use crate::witness::{join_all, until_waiting};
+use crate::witness::{join_all, until, until_waiting};
 
 /// Closes it so that the peer gets a reset.
 fn reset(stream: TcpStream) {
@@ -88,6 +90,47 @@ pub fn accept_outlives_a_lack_of_descriptors<S: Subject>() {
     end.assert_came_through();
 }
 
+/// A server that has no descriptor left, and tries again and again, rests in between: it is seen at rest, many
+/// times, while there is a connection that it could take.
+pub fn a_lack_of_descriptors_keeps_nobody_busy<S: Subject>() {
+    let child = Child::new().with_descriptors(64);
+    let end = child.end_of(|| {
+        run::<S, _>(|| {
+            let (listener, address) = listener();
+            let (begin, begun) = bounded::<()>(0);
+            let refusals = Arc::new(AtomicUsize::new(0));
+            let accepts = thread::spawn({
+                let refusals = Arc::clone(&refusals);
+                move || {
+                    begun.recv().unwrap();
+                    loop {
+                        match listener.accept() {
+                            Ok((stream, _)) => return stream,
+                            Err(error) => assert!(is_exhausted(&error), "{error}"),
+                        }
+                        refusals.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+            until_waiting(accepts.thread(), Reason::Receive);
+            let client = TcpStream::connect(address).unwrap();
+            let open = || fs::File::open("/dev/null").ok();
+            let taken: Vec<_> = std::iter::from_fn(open).collect();
+            begin.send(()).unwrap();
+            for _ in 0..5 {
+                let before = refusals.load(Ordering::Relaxed);
+                until_waiting(accepts.thread(), Reason::Sleep);
+                until(|| refusals.load(Ordering::Relaxed) > before);
+            }
+            drop(taken);
+            let mut stream = accepts.join().unwrap();
+            (&client).write_all(b"x").unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+        });
+    });
+    end.assert_came_through();
+}
+
 /// A peer that resets ends whatever one waits for, at each stage of a connection.
 pub fn a_reset_is_seen_at_each_stage<S: Subject>() {
     use io::ErrorKind::{BrokenPipe, ConnectionReset};
@@ -123,6 +166,28 @@ pub fn a_reset_is_seen_at_each_stage<S: Subject>() {
         until_waiting(reads.thread(), Reason::Read);
         reset(left);
         assert_eq!(reads.join().unwrap().kind(), ConnectionReset);
+        // Before the own half is closed.
+        let (left, mut right) = pair();
+        reset(left);
+        let refused = right.shutdown(Shutdown::Write).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::NotConnected);
+        assert_eq!(right.read(&mut [0; 8]).unwrap_err().kind(), ConnectionReset);
+    });
+}
+
+/// While one waits to be connected the listener goes: the next question of the kernel gets a reset.
+pub fn a_reset_ends_who_connects<S: Subject>() {
+    run::<S, _>(|| {
+        // Nobody is accepted, and the queue is full.
+        let deaf = TcpListener::builder().backlog(0).bind("127.0.0.1:0");
+        let deaf = deaf.unwrap();
+        let address = deaf.local_addr().unwrap();
+        let fill = || TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
+        let queued: Vec<_> = std::iter::from_fn(fill).take(16).collect();
+        let connects = thread::spawn(move || TcpStream::connect(address).unwrap_err().kind());
+        until_waiting(connects.thread(), Reason::Connect);
+        drop((deaf, queued));
+        assert_eq!(connects.join().unwrap(), io::ErrorKind::ConnectionRefused);
     });
 }
 
@@ -240,6 +305,54 @@ pub fn a_number_is_used_again_at_once<S: Subject>() {
     });
 }
 
+/// The same while many open and close, wait, give up, and are cancelled: nobody gets another's bytes, and nobody
+/// waits for what has come.
+pub fn numbers_change_hands_under_load<S: Subject>() {
+    const THREADS: u64 = 8;
+    const ROUNDS: u64 = 100;
+    fn round(random: &mut Random, mark: u8) {
+        let (left, right) = UnixStream::pair().unwrap();
+        let gives_up = random.below(3) == 0;
+        let limit = Duration::from_micros(1 + random.below(300));
+        let reads = thread::spawn(move || {
+            let mut byte = [0];
+            let mut read = || (&right).read(&mut byte);
+            let read = if gives_up {
+                timeout(limit, read)
+            } else {
+                Ok(read())
+            };
+            read.map(|read| (read.unwrap(), byte[0])).ok()
+        });
+        (0..random.below(3)).for_each(|_| thread::yield_now());
+        match random.below(3) {
+            0 => reads.cancel(),
+            1 => drop(left),
+            // It may have gone.
+            _ => drop((&left).write_all(&[mark])),
+        }
+        match reads.join() {
+            Ok(Some((1, byte))) => assert_eq!(byte, mark),
+            Ok(Some(end)) => assert_eq!(end, (0, 0)),
+            // It gave up, or was cancelled.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    let seed = draw();
+    let mut random = seed.random();
+    run::<S, _>(move || {
+        let threads = (0..THREADS).map(|number| {
+            let mut random = random.branch();
+            thread::spawn(move || {
+                for turn in 0..ROUNDS {
+                    round(&mut random, (number * ROUNDS + turn) as u8);
+                }
+            })
+        });
+        join_all(threads.collect::<Vec<_>>());
+    });
+}
+
 /// Who never reads holds up nobody but who writes to it, and that one gives up in time.
 pub fn a_peer_that_never_reads_is_given_up<S: Subject>() {
     run::<S, _>(|| {
@@ -249,6 +362,33 @@ pub fn a_peer_that_never_reads_is_given_up<S: Subject>() {
         left.set_write_timeout(Some(limit)).unwrap();
         let refused = left.write_all(&[0; 8 << 20]).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+    });
+}
+
+/// Each side closes its half, one after the other: what comes before the end is read, and nobody waits behind it.
+pub fn both_halves_are_closed_in_turn<S: Subject>() {
+    fn close(first: &TcpStream, second: &TcpStream) {
+        (&*first).write_all(b"last").unwrap();
+        first.shutdown(Shutdown::Write).unwrap();
+        let mut come = Vec::new();
+        (&*second).read_to_end(&mut come).unwrap();
+        assert_eq!(come, b"last");
+        assert_eq!((&*second).read(&mut [0; 8]).unwrap(), 0);
+    }
+    run::<S, _>(|| {
+        let (left, right) = pair();
+        for (first, second) in [(&left, &right), (&right, &left)] {
+            close(first, second);
+            assert_eq!(
+                (&*first).write(b"x").unwrap_err().kind(),
+                io::ErrorKind::BrokenPipe
+            );
+        }
+        // A half that was closed for reading reads no more, and goes on writing.
+        let (left, right) = pair();
+        left.shutdown(Shutdown::Read).unwrap();
+        assert_eq!((&left).read(&mut [0; 8]).unwrap(), 0);
+        close(&left, &right);
     });
 }
 

@@ -495,12 +495,16 @@ macro_rules! suite {
             }
             net_faults {
                 accept_outlives_a_lack_of_descriptors,
+                a_lack_of_descriptors_keeps_nobody_busy,
                 a_reset_is_seen_at_each_stage,
+                a_reset_ends_who_connects,
                 a_listener_ends_under_those_who_wait,
                 two_wait_by_one_handle,
                 a_clone_is_closed_under_who_waits,
                 a_number_is_used_again_at_once,
+                numbers_change_hands_under_load,
                 a_peer_that_never_reads_is_given_up,
+                both_halves_are_closed_in_turn,
                 many_are_opened_and_dropped,
                 ten_thousand_are_dropped_at_once,
                 who_trickles_is_given_up,

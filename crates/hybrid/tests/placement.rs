@@ -47,6 +47,38 @@ fn spawn_beside_one_that_computes() {
     }
 }
 
+/// A thread that blocks its worker until all have run that stand unstarted behind it.
+fn block_before_one_s_own_threads() {
+    let hog = thread::spawn(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let tell = tell.clone();
+                thread::spawn(move || tell.send(()).unwrap())
+            })
+            .collect();
+        // A call of `std`: this OS thread does nothing else meanwhile.
+        told.iter().take(THREADS).for_each(drop);
+        threads
+    });
+    for thread in hog.join().unwrap() {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn unstarted_threads_behind_one_that_blocks_are_taken_by_others() {
+    ends(
+        "threads that have not started wait behind one that blocks",
+        || {
+            for workers in [2, 4] {
+                let builder = trefoil_hybrid::Builder::new().workers(workers);
+                builder.build().unwrap().run(block_before_one_s_own_threads);
+            }
+        },
+    );
+}
+
 #[test]
 fn no_thread_is_placed_behind_one_that_computes() {
     ends(

@@ -52,6 +52,11 @@ pub(crate) fn accept(listener: BorrowedFd<'_>, waits: bool) -> io::Result<(Owned
 /// Begins to connect. The attempt goes on by itself; [`connected`] tells its end.
 pub(crate) fn connect(to: SocketAddr) -> io::Result<OwnedFd> {
     let socket = new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    begin(socket, to)
+}
+
+/// The same, with a socket that is there, and non-blocking.
+pub(crate) fn begin(socket: socket2::Socket, to: SocketAddr) -> io::Result<OwnedFd> {
     match socket.connect(&to.into()) {
         Err(error) if !is_under_way(&error) => Err(error),
         _ => Ok(socket.into()),

@@ -3,8 +3,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use socket2::Type;
 use trefoil_runtime::{Interest, Reason, Wait, thread};
 
 use super::stream::TcpStream;
@@ -72,10 +74,52 @@ impl TcpStream {
         }
         connect_as(*address, wait.until(thread::deadline_after(timeout)))
     }
+
+    /// Connects a socket that is connected to nobody, with whatever has to be set before: an address to
+    /// come from, a size of its buffers, a device. It is made and set by `socket2`. Parks the thread, and is a
+    /// cancellation point, which closes the socket.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if it is no socket of a stream; an error if it is one that is connected or listens; else as
+    /// [`connect`](TcpStream::connect). [`time::timeout`](trefoil_runtime::time::timeout) limits how long it
+    /// takes.
+    ///
+    /// ```
+    /// use socket2::{Domain, Socket, Type};
+    /// use trefoil_net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    /// let from: std::net::SocketAddr = "127.0.0.2:0".parse().unwrap();
+    /// socket.bind(&from.into())?;
+    /// let stream = TcpStream::connect_socket(socket, listener.local_addr()?)?;
+    /// assert_eq!(stream.local_addr()?.ip(), from.ip());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn connect_socket(
+        socket: impl Into<OwnedFd>,
+        address: SocketAddr,
+    ) -> io::Result<TcpStream> {
+        let wait = Wait::new(Reason::Connect);
+        let socket = socket2::Socket::from(socket.into());
+        if socket.r#type()? != Type::STREAM {
+            let why = "a TCP stream is made of a socket of the type `STREAM`";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        // Before it connects: no call is to wait in the kernel.
+        socket.set_nonblocking(true)?;
+        connected_as(socket::begin(socket, address)?, wait)
+    }
 }
 
 fn connect_as(address: SocketAddr, wait: Wait) -> io::Result<TcpStream> {
-    let stream = TcpStream::from_nonblocking(socket::connect(address)?);
+    connected_as(socket::connect(address)?, wait)
+}
+
+fn connected_as(socket: OwnedFd, wait: Wait) -> io::Result<TcpStream> {
+    let stream = TcpStream::from_nonblocking(socket);
     let wait = wait.cancellable();
     let attempt = stream
         .handle

@@ -20,7 +20,8 @@ use crate::socket;
 /// A peer that has gone makes a write fail with `BrokenPipe`; no signal is raised.
 ///
 /// Options that are not here are set by `socket2::SockRef::from(&stream)`, and a socket that
-/// was made by `socket2` is taken over by `TcpStream::try_from(OwnedFd::from(socket))`.
+/// was made by `socket2` is taken over by `TcpStream::try_from(OwnedFd::from(socket))`, or connected by
+/// [`connect_socket`](TcpStream::connect_socket).
 ///
 /// ```
 /// use std::io::{Read, Write};
