@@ -478,6 +478,13 @@ pub fn connect_is_a_point<S: Subject>() {
         point(Reason::Connect, move || {
             drop(TcpStream::connect_timeout(&address, HOUR));
         });
+        point(Reason::Connect, move || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            drop(TcpStream::connect_socket(socket, address));
+        });
+        let datagrams = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        let refused = TcpStream::connect_socket(datagrams, address).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
         drop((queued, deaf));
     });
 }
