@@ -25,6 +25,7 @@ echo          connections=4 requests=10
 echo_compute  connections=4 requests=10
 echo_pipelined connections=4 requests=10 pin=1
 accept_churn  connections=4 lives=5
+idle_connections idle=50 requests=20
 blocking      calls=4
 parked        threads=100 stack=128 rounds=2
 sleepers      threads=100 milliseconds=20

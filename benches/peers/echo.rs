@@ -10,10 +10,17 @@ use crate::load::Load;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::tally::Tally;
-use crate::workloads::{accept_churn, echo, echo_compute, echo_pipelined};
+use crate::usage;
+use crate::workloads::{accept_churn, echo, echo_compute, echo_pipelined, idle_connections};
 
 /// The workloads of this kind.
-pub(super) const NAMES: [&str; 4] = ["echo", "echo_compute", "echo_pipelined", "accept_churn"];
+pub(super) const NAMES: [&str; 5] = [
+    "echo",
+    "echo_compute",
+    "echo_pipelined",
+    "accept_churn",
+    "idle_connections",
+];
 
 /// What the client is to do in this workload.
 pub(super) fn plan(workload: &str, order: &Order) -> Plan {
@@ -21,6 +28,7 @@ pub(super) fn plan(workload: &str, order: &Order) -> Plan {
         "echo" => echo::plan(order),
         "echo_compute" => echo_compute::plan(order),
         "echo_pipelined" => echo_pipelined::plan(order),
+        "idle_connections" => idle_connections::plan(order),
         _ => accept_churn::plan(order),
     }
 }
@@ -33,9 +41,11 @@ pub(super) fn drive(
     address: SocketAddr,
     tally: &Tally,
 ) -> Result<Measurement, Failure> {
+    let before = usage::footprint();
     let mut load = Load::start(&order.program, address, plan)?;
     load.connected()?;
     tally.until_accepted(plan)?;
+    let held = echo::held(plan, before);
 
     let watch = Stopwatch::start();
     load.go()?;
@@ -45,5 +55,8 @@ pub(super) fn drive(
     // The client hangs up, and the handlers end.
     drop(load);
     echo::check(plan, tally.until_ended(plan)?, answered)?;
-    Ok(measurement)
+    Ok(Measurement {
+        held,
+        ..measurement
+    })
 }

@@ -142,6 +142,8 @@ pub(crate) struct Client {
     #[arg(long, default_value_t = 1)]
     lives: u64,
     #[arg(long, default_value_t = 0)]
+    idle: u64,
+    #[arg(long, default_value_t = 0)]
     pin: u64,
 }
 
@@ -154,6 +156,7 @@ impl Client {
             work: self.work,
             depth: self.depth,
             lives: self.lives,
+            idle: self.idle,
             pin: self.pin != 0,
         }
     }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub depth: u64,
     /// How many connections it makes one after the other in each place.
     pub lives: u64,
+    /// How many more connections it makes, on which it says nothing.
+    pub idle: u64,
     /// Whether it runs on another processor than the server.
     pub pin: bool,
 }
@@ -49,19 +51,26 @@ impl Plan {
         work: 0,
         depth: 1,
         lives: 1,
+        idle: 0,
         pin: false,
     };
 
     /// How many connections it makes, all in all.
     #[must_use]
     pub const fn opened(self) -> u64 {
-        self.connections * self.lives
+        self.connections * self.lives + self.idle
+    }
+
+    /// How many of them are open when it begins.
+    #[must_use]
+    pub const fn open_at_first(self) -> u64 {
+        self.connections + self.idle
     }
 
     /// How many requests it sends, all in all.
     #[must_use]
     pub const fn planned(self) -> u64 {
-        self.opened() * self.requests * self.depth
+        self.connections * self.lives * self.requests * self.depth
     }
 
     /// The plan as arguments of the client program.
@@ -74,6 +83,7 @@ impl Plan {
             ("--work", self.work),
             ("--depth", self.depth),
             ("--lives", self.lives),
+            ("--idle", self.idle),
             ("--pin", u64::from(self.pin)),
         ]
         .into_iter()

@@ -54,6 +54,8 @@ use crate::problem::Problem;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Its children, and Go's program, inherit that. Where it is refused, a workload that needs more says so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let done = match &arguments.command {
         None => comparison::compare(&arguments.compare),
         Some(Command::List) => print(&list::list()),

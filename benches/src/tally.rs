@@ -49,13 +49,13 @@ impl Tally {
         }
     }
 
-    /// Waits until as many connections are accepted as the client has at once. Blocks the OS thread.
+    /// Waits until as many connections are accepted as the client has when it begins. Blocks the OS thread.
     ///
     /// # Errors
     ///
     /// If a connection has failed, or if no more are accepted.
     pub fn until_accepted(&self, plan: Plan) -> Result<(), Failure> {
-        self.until(|counts| counts.accepted >= plan.connections)
+        self.until(|counts| counts.accepted >= plan.open_at_first())
             .map(drop)
     }
 

@@ -33,6 +33,7 @@ const TINY: &[(&str, &[&str])] = &[
         &["connections=4", "requests=10", "depth=5"],
     ),
     ("accept_churn", &["connections=4", "requests=3", "lives=5"]),
+    ("idle_connections", &["idle=20", "requests=10"]),
     ("blocking", &["calls=4", "rounds=2", "milliseconds=1"]),
     ("parked", &["threads=50", "rounds=2"]),
     ("sleepers", &["threads=50", "milliseconds=20"]),

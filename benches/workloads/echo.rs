@@ -20,12 +20,14 @@ use trefoil::thread;
 use super::Workload;
 use crate::client::Plan;
 use crate::failure::Failure;
+use crate::held::Held;
 use crate::load::{Answered, Load};
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::parameters::Parameter;
 use crate::scenario::Scenario;
 use crate::tally::Tally;
+use crate::usage::{self, Footprint};
 
 /// Of each workload that has a client.
 pub(super) const PIN: Parameter =
@@ -64,6 +66,7 @@ pub fn plan(order: &Order) -> Plan {
 }
 
 pub(super) fn serve(order: &Order, plan: Plan) -> Result<Measurement, Failure> {
+    let before = usage::footprint();
     let listener = TcpListener::bind("127.0.0.1:0").map_err(Failure::io("bind"))?;
     let address = listener.local_addr().map_err(Failure::io("bind"))?;
     let mut load = thread::blocking(|| Load::start(&order.program, address, plan))?;
@@ -72,6 +75,7 @@ pub(super) fn serve(order: &Order, plan: Plan) -> Result<Measurement, Failure> {
     thread::spawn(move || accepting.stopped(accept(&listener, plan, &accepting)));
     thread::blocking(|| load.connected())?;
     thread::blocking(|| tally.until_accepted(plan))?;
+    let held = held(plan, before);
 
     let watch = Stopwatch::start();
     load.go()?;
@@ -81,7 +85,16 @@ pub(super) fn serve(order: &Order, plan: Plan) -> Result<Measurement, Failure> {
     drop(load);
     let served = thread::blocking(|| tally.until_ended(plan))?;
     check(plan, served, answered)?;
-    Ok(measurement)
+    Ok(Measurement {
+        held,
+        ..measurement
+    })
+}
+
+/// What idle connections hold, if there are any, now that they are accepted.
+#[must_use]
+pub fn held(plan: Plan, before: Footprint) -> Option<Held> {
+    (plan.idle != 0).then(|| Held::since(before, plan.idle))
 }
 
 fn accept(listener: &TcpListener, plan: Plan, tally: &Arc<Tally>) -> io::Result<()> {

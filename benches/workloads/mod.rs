@@ -23,6 +23,7 @@ pub mod echo_compute;
 pub mod echo_pipelined;
 pub mod fib;
 mod gate;
+pub mod idle_connections;
 pub mod mpmc;
 pub mod mutex;
 pub mod parked;
@@ -55,7 +56,7 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 17] = [
+pub static ALL: [&Workload; 18] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &yield_now::WORKLOAD,
@@ -70,6 +71,7 @@ pub static ALL: [&Workload; 17] = [
     &echo_compute::WORKLOAD,
     &echo_pipelined::WORKLOAD,
     &accept_churn::WORKLOAD,
+    &idle_connections::WORKLOAD,
     &blocking::WORKLOAD,
     &parked::WORKLOAD,
     &sleepers::WORKLOAD,

@@ -14,9 +14,9 @@ import (
 )
 
 // plan is what the client sends, how often, and what it must get: see benches/src/client.rs.
-type plan struct{ connections, requests, size, work, depth, lives, pin uint64 }
+type plan struct{ connections, requests, size, work, depth, lives, idle, pin uint64 }
 
-func (p plan) opened() uint64 { return p.connections * p.lives }
+func (p plan) opened() uint64 { return p.connections*p.lives + p.idle }
 
 func planOf(order order) plan {
 	return plan{
@@ -55,6 +55,19 @@ func acceptChurn(order order) (measurement, error) {
 	return serve(order, plan)
 }
 
+// idleConnections serves one connection beside very many idle ones.
+func idleConnections(order order) (measurement, error) {
+	return serve(order, plan{
+		connections: 1,
+		requests:    order.get("requests"),
+		size:        order.get("size"),
+		depth:       1,
+		lives:       1,
+		idle:        order.get("idle"),
+		pin:         order.get("pin"),
+	})
+}
+
 // served is what became of one connection.
 type served struct {
 	requests uint64
@@ -62,6 +75,7 @@ type served struct {
 }
 
 func serve(order order, plan plan) (measurement, error) {
+	before := lookAtFootprint()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return measurement{}, err
@@ -78,12 +92,16 @@ func serve(order order, plan plan) (measurement, error) {
 	if err := load.connected(); err != nil {
 		return measurement{}, err
 	}
-	for range plan.connections {
+	for range plan.connections + plan.idle {
 		if err := <-accepted; err != nil {
 			return measurement{}, err
 		}
 	}
 
+	var holds *held
+	if plan.idle > 0 {
+		holds = heldSince(before, plan.idle)
+	}
 	watch := newStopwatch()
 	answered, elapsed, latency, err := load.run()
 	if err != nil {
@@ -91,6 +109,7 @@ func serve(order order, plan plan) (measurement, error) {
 	}
 	measured := watch.stopAfter(answered, elapsed)
 	measured.latency = &latency
+	measured.held = holds
 
 	// The client hangs up, and the handlers end.
 	load.end()
@@ -155,7 +174,7 @@ func check(plan plan, answered uint64, ended <-chan served) error {
 		}
 		requests += served.requests
 	}
-	planned := plan.opened() * plan.requests * plan.depth
+	planned := plan.connections * plan.lives * plan.requests * plan.depth
 	if err := unlessEqual("the number of requests served", planned, requests); err != nil {
 		return err
 	}
@@ -204,6 +223,7 @@ func startLoad(program, address string, plan plan) (*load, error) {
 		"--work", number(plan.work),
 		"--depth", number(plan.depth),
 		"--lives", number(plan.lives),
+		"--idle", number(plan.idle),
 		"--pin", number(plan.pin))
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()

@@ -5,7 +5,8 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::unix::SourceFd;
@@ -35,6 +36,8 @@ struct Connection {
 pub(super) struct Session {
     plan: Plan,
     address: SocketAddr,
+    /// Open, and silent.
+    _idle: Vec<TcpStream>,
     /// How long each answer took to come, in nanoseconds.
     latency: Histogram<u64>,
     exchanges: Vec<Exchange>,
@@ -57,7 +60,15 @@ impl Session {
             let number = usize::try_from(number).expect("connections are counted in memory");
             connections.push(Connection::open(address, &poll, number, plan.lives)?);
         }
+        let idle = (0..plan.idle).map(|number| {
+            // Else the server's queue may be full, and the kernel tries again after a second.
+            if number % 64 == 63 {
+                thread::sleep(Duration::from_millis(2));
+            }
+            TcpStream::connect(address)
+        });
         Ok(Session {
+            _idle: idle.collect::<io::Result<_>>()?,
             address,
             latency,
             buffer: vec![0; exchanges[0].answer.len()],
