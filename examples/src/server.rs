@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trefoil::channel::select;
+use trefoil::channel::{Receiver, never, select};
 use trefoil::net::{TcpListener, TcpStream};
 use trefoil::signal::{self, SIGINT, SIGTERM};
 use trefoil::sync::WaitGroup;
@@ -27,6 +27,21 @@ pub fn run(
     grace: Duration,
     serve: impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static,
 ) -> io::Result<()> {
+    run_until(&never(), listeners, control, grace, serve)
+}
+
+/// The same. It is also asked to end by a message here.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_until(
+    asked: &Receiver<()>,
+    listeners: Vec<TcpListener>,
+    control: &Control,
+    grace: Duration,
+    serve: impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static,
+) -> io::Result<()> {
     let (terminate, interrupt) = (signal::on(SIGTERM)?, signal::on(SIGINT)?);
     let first = listeners.first().ok_or(io::ErrorKind::InvalidInput)?;
     println!("listening on {}", first.local_addr()?);
@@ -39,6 +54,7 @@ pub fn run(
     select! {
         recv(terminate) -> _ => (),
         recv(interrupt) -> _ => (),
+        recv(asked) -> _ => (),
     }
     // They are waiting for the next connection; the sockets are closed with them.
     acceptors.iter().for_each(JoinHandle::cancel);

@@ -1,73 +1,68 @@
-//! Answers, as they are written behind each other.
+//! Answers, as RESP2 writes them.
 
-use std::io::Write as _;
-
-/// What a command gives.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
-    Ok,
-    Simple(&'static str),
-    /// With its kind in front: `ERR …`.
-    Error(String),
-    Integer(i64),
-    Bytes(Vec<u8>),
-    Nothing,
-    Array(Vec<Reply>),
-}
+/// What is to be sent, one answer behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Reply(Vec<u8>);
 
 impl Reply {
-    pub(super) fn error(text: &str) -> Reply {
-        Reply::Error(format!("ERR {text}"))
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
-    pub(super) fn of(value: Option<Vec<u8>>) -> Reply {
-        value.map_or(Reply::Nothing, Reply::Bytes)
+    /// It was sent.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+        // What a long answer needed is given back.
+        self.0.shrink_to(64 << 10);
     }
 
-    pub(super) fn count(number: usize) -> Reply {
-        Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    pub(super) fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let written = match self {
-            Reply::Ok => out.write_all(b"+OK\r\n"),
-            Reply::Simple(text) => write!(out, "+{text}\r\n"),
-            Reply::Error(text) => write!(out, "-{text}\r\n"),
-            Reply::Integer(number) => write!(out, ":{number}\r\n"),
-            Reply::Nothing => out.write_all(b"$-1\r\n"),
-            Reply::Bytes(bytes) => {
-                let head = write!(out, "${}\r\n", bytes.len());
-                out.extend_from_slice(bytes);
-                out.extend_from_slice(b"\r\n");
-                head
-            }
-            Reply::Array(items) => {
-                let head = write!(out, "*{}\r\n", items.len());
-                items.iter().for_each(|item| item.write(out));
-                head
-            }
-        };
-        written.expect("a vector takes everything");
+    /// An error is one line, whatever of the client's own words it repeats.
+    pub(super) fn error(&mut self, text: &str) {
+        let line: String = text
+            .chars()
+            .map(|c| if matches!(c, '\r' | '\n') { ' ' } else { c })
+            .collect();
+        self.line(b'-', line.as_bytes());
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    pub(super) fn integer(&mut self, number: i64) {
+        self.line(b':', number.to_string().as_bytes());
+    }
 
-    #[test]
-    fn each_kind_has_its_sign() {
-        let items = vec![
-            Reply::Ok,
-            Reply::error("no"),
-            Reply::Integer(-3),
-            Reply::Bytes(b"a\r\nb".to_vec()),
-            Reply::Nothing,
-            Reply::Array(Vec::new()),
-        ];
-        let mut out = Vec::new();
-        Reply::Array(items).write(&mut out);
-        let expected = "*6\r\n+OK\r\n-ERR no\r\n:-3\r\n$4\r\na\r\nb\r\n$-1\r\n*0\r\n";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    pub(super) fn count(&mut self, count: usize) {
+        self.line(b':', count.to_string().as_bytes());
+    }
+
+    pub(super) fn bulk(&mut self, bytes: &[u8]) {
+        self.line(b'$', bytes.len().to_string().as_bytes());
+        self.0.extend_from_slice(bytes);
+        self.0.extend_from_slice(b"\r\n");
+    }
+
+    /// Nothing is there.
+    pub(super) fn null(&mut self) {
+        self.line(b'$', b"-1");
+    }
+
+    pub(super) fn optional(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.bulk(bytes),
+            None => self.null(),
+        }
+    }
+
+    /// So many answers follow, which are its elements.
+    pub(super) fn array(&mut self, length: usize) {
+        self.line(b'*', length.to_string().as_bytes());
+    }
+
+    fn line(&mut self, kind: u8, text: &[u8]) {
+        self.0.push(kind);
+        self.0.extend_from_slice(text);
+        self.0.extend_from_slice(b"\r\n");
     }
 }

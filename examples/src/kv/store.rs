@@ -1,156 +1,134 @@
-//! The values. Each key belongs to one of several maps with a lock of its own, so that threads on several workers
-//! seldom meet.
-//!
-//! A key whose time is over is not there, and is dropped by who finds it so: also by [`Store::sweep`], for keys that
-//! nobody asks for any more.
+//! Keys and their values. A key lies in one of several shards, each under a lock of its own, so that threads of
+//! several workers seldom meet. A value whose time is over is gone for whoever looks; a sweep gives back the room of
+//! those that nobody looks at.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::time::Instant;
 
 use trefoil::sync::{Mutex, MutexGuard};
 
-const MAPS: usize = 16;
+const SHARDS: usize = 32;
 
-pub(super) type Map = HashMap<Vec<u8>, Entry>;
-
-/// All keys with their values.
+/// All keys.
 #[derive(Debug, Default)]
 pub struct Store {
-    maps: [Mutex<Map>; MAPS],
-    state: RandomState,
+    hasher: RandomState,
+    shards: [Mutex<Shard>; SHARDS],
 }
+
+/// The keys that lie beside each other.
+#[derive(Debug, Default)]
+pub(super) struct Shard(HashMap<Vec<u8>, Entry>);
 
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) value: Value,
-    /// When it is over, if ever.
-    pub(super) until: Option<Instant>,
+    pub(super) expires: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(super) enum Value {
-    Bytes(Vec<u8>),
+    Text(Vec<u8>),
     List(VecDeque<Vec<u8>>),
     Set(HashSet<Vec<u8>>),
     Hash(HashMap<Vec<u8>, Vec<u8>>),
 }
 
 impl Entry {
-    pub(super) fn lasting(value: Value) -> Entry {
-        Entry { value, until: None }
-    }
-
     fn is_over(&self, now: Instant) -> bool {
-        self.until.is_some_and(|until| until <= now)
+        self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
-impl Value {
-    /// Of what kind it is, as the command TYPE says it.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Value::Bytes(_) => "string",
-            Value::List(_) => "list",
-            Value::Set(_) => "set",
-            Value::Hash(_) => "hash",
+impl Shard {
+    pub(super) fn get(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        if self.0.get(key)?.expires.is_some() && self.0[key].is_over(Instant::now()) {
+            self.0.remove(key);
         }
+        self.0.get_mut(key)
     }
 
-    /// Lists, sets and hashes without anything in them are not kept.
-    pub(super) fn is_empty(&self) -> bool {
-        match self {
-            Value::Bytes(_) => false,
-            Value::List(list) => list.is_empty(),
-            Value::Set(set) => set.is_empty(),
-            Value::Hash(hash) => hash.is_empty(),
-        }
+    pub(super) fn set(&mut self, key: Vec<u8>, value: Value, expires: Option<Instant>) {
+        self.0.insert(key, Entry { value, expires });
+    }
+
+    /// What is there, or else this.
+    pub(super) fn get_or_set(&mut self, key: Vec<u8>, value: Value) -> &mut Value {
+        // What is over goes first.
+        self.get(&key);
+        let expires = None;
+        let entry = self.0.entry(key);
+        &mut entry.or_insert(Entry { value, expires }).value
+    }
+
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        self.get(key)?;
+        self.0.remove(key)
     }
 }
 
 impl Store {
-    /// Does something with the map that a key belongs to; the key is not there if its time is over.
-    pub(super) fn with<T>(&self, key: &[u8], what: impl FnOnce(&mut Map) -> T) -> T {
-        let number = self.state.hash_one(key) as usize % MAPS;
-        let mut map = lock(&self.maps[number]);
-        // The clock is looked at only for keys with an end.
-        if map
-            .get(key)
-            .is_some_and(|entry| entry.until.is_some() && entry.is_over(Instant::now()))
-        {
-            map.remove(key);
+    /// Where this key lies, for as long as the guard lives.
+    pub(super) fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[self.number(key)])
+    }
+
+    /// Where these keys lie, all at once.
+    pub(super) fn shards<'a>(&'a self, keys: impl Iterator<Item = &'a [u8]>) -> Shards<'a> {
+        let mut wanted = [false; SHARDS];
+        keys.for_each(|key| wanted[self.number(key)] = true);
+        // By their numbers, as everybody takes them: so nobody waits for one who waits for him.
+        let locked = (0..SHARDS).map(|number| wanted[number].then(|| lock(&self.shards[number])));
+        Shards {
+            store: self,
+            locked: locked.collect(),
         }
-        what(&mut map)
     }
 
-    /// Of each key that is there.
-    pub(super) fn keys(&self, which: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
+    /// Calls this with each key that is there.
+    pub(super) fn each(&self, mut visit: impl FnMut(&[u8])) {
         let now = Instant::now();
-        let of_map = |map: &Mutex<Map>| {
-            let map = lock(map);
-            let there = map
-                .iter()
-                .filter(|(key, entry)| !entry.is_over(now) && which(key));
-            there.map(|(key, _)| key.clone()).collect::<Vec<_>>()
-        };
-        self.maps.iter().flat_map(of_map).collect()
-    }
-
-    pub(super) fn count(&self) -> usize {
-        let now = Instant::now();
-        let of_map = |map: &Mutex<Map>| {
-            lock(map)
-                .values()
-                .filter(|entry| !entry.is_over(now))
-                .count()
-        };
-        self.maps.iter().map(of_map).sum()
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let entries = shard.0.iter().filter(|(_, entry)| !entry.is_over(now));
+            entries.for_each(|(key, _)| visit(key));
+        }
     }
 
     pub(super) fn clear(&self) {
-        self.maps.iter().for_each(|map| lock(map).clear());
+        let all: Vec<_> = self.shards.iter().map(lock).collect();
+        all.into_iter().for_each(|mut shard| shard.0.clear());
     }
 
-    /// Drops what is over.
+    /// Gives back the room of what is over.
     pub fn sweep(&self) {
         let now = Instant::now();
-        for map in &self.maps {
-            lock(map).retain(|_, entry| !entry.is_over(now));
+        for shard in &self.shards {
+            lock(shard).0.retain(|_, entry| !entry.is_over(now));
         }
+    }
+
+    fn number(&self, key: &[u8]) -> usize {
+        self.hasher.hash_one(key) as usize % SHARDS
     }
 }
 
-fn lock(map: &Mutex<Map>) -> MutexGuard<'_, Map> {
-    map.lock().expect("nobody panics with the keys")
+/// Several shards that are locked at once.
+pub(super) struct Shards<'a> {
+    store: &'a Store,
+    locked: Vec<Option<MutexGuard<'a, Shard>>>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn a_key_is_over_at_its_time_and_swept() {
-        let store = Store::default();
-        let now = Instant::now();
-        for (key, until) in [
-            ("past", Some(now)),
-            ("future", Some(now + Duration::from_secs(3600))),
-            ("always", None),
-        ] {
-            let entry = Entry {
-                value: Value::Bytes(Vec::new()),
-                until,
-            };
-            store.with(key.as_bytes(), |map| map.insert(key.into(), entry));
-        }
-        assert_eq!(store.count(), 2);
-        assert_eq!(store.keys(|key| key.ends_with(b"s")), [b"always"]);
-        let kept = |store: &Store| store.maps.iter().map(|map| lock(map).len()).sum::<usize>();
-        assert_eq!(kept(&store), 3);
-        store.sweep();
-        assert_eq!(kept(&store), 2);
-        store.clear();
-        assert_eq!(store.count(), 0);
+impl Shards<'_> {
+    /// Where one of the keys lies.
+    pub(super) fn of(&mut self, key: &[u8]) -> &mut Shard {
+        let locked = self.locked[self.store.number(key)].as_mut();
+        locked.expect("the keys are those for which they were locked")
     }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().expect("nobody panics with a shard")
 }
