@@ -2,6 +2,7 @@
 //! and runs on every model: `TREFOIL_MODEL=green cargo run -p trefoil-examples --bin http_server`.
 #![forbid(unsafe_code)]
 
+pub mod chat;
 pub mod fetch;
 pub mod http;
 pub mod kv;

@@ -1,6 +1,7 @@
 //! The servers as their clients see them, on every model.
 #![forbid(unsafe_code)]
 
+mod chat;
 mod fetch;
 mod foreign;
 mod http;
