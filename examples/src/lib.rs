@@ -8,3 +8,4 @@ pub mod http;
 pub mod kv;
 pub mod proxy;
 pub mod server;
+pub mod tls;

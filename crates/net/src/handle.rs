@@ -122,9 +122,10 @@ impl Handle {
         interest: Interest,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
+        let before = self.modes.timeout(interest);
         self.modes.set_timeout(interest, timeout)?;
         // Of a call that waits in the kernel, the kernel ends the wait.
-        if interest == Interest::Read && self.modes.waits() {
+        if interest == Interest::Read && self.modes.waits() && timeout != before {
             self.socket().set_read_timeout(timeout)?;
         }
         Ok(())

@@ -20,7 +20,7 @@ use clap::Parser;
 use trefoil::net::TcpListener;
 use trefoil::thread;
 use trefoil_examples::http::{Control, Files, Limits, Method, Request, Response, Status, serve};
-use trefoil_examples::server;
+use trefoil_examples::{server, tls};
 
 /// Answers `/` with a greeting, `POST /echo` with what was sent, and `/files/…` with a file.
 #[derive(Debug, Parser)]
@@ -31,6 +31,12 @@ struct Options {
     /// Have one listener, and one accepting thread, for each processor, for connections that are short
     #[arg(long)]
     sharded: bool,
+    /// The certificate, in a PEM file, with which all is served by TLS
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The certificate's key
+    #[arg(long, requires = "certificate")]
+    key: Option<PathBuf>,
     /// Whose files are served
     #[arg(long)]
     files: Option<PathBuf>,
@@ -60,6 +66,10 @@ fn main() -> io::Result<()> {
         request: Duration::from_millis(options.request),
         ..Limits::default()
     };
+    let tls = match (&options.certificate, &options.key) {
+        (Some(certificate), Some(key)) => Some(tls::config(certificate, key)?),
+        _ => None,
+    };
     let listeners = listen(&options)?;
     let control = Arc::new(Control::default());
     let grace = Duration::from_millis(options.grace);
@@ -67,7 +77,11 @@ fn main() -> io::Result<()> {
     server::run(listeners, &control, grace, move |stream, _| {
         let answer = |request: &Request| answer(request, files.as_ref());
         // Who has gone needs no answer.
-        let _ = serve(stream, &limits, &serving, answer);
+        let _ = match &tls {
+            None => serve(stream, &limits, &serving, answer),
+            Some(tls) => tls::accept(tls, stream, limits.request)
+                .and_then(|stream| serve(stream, &limits, &serving, answer)),
+        };
     })
 }
 

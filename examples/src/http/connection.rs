@@ -1,10 +1,8 @@
 //! The life of one connection: requests come one after the other, or several at once, and are answered in their
 //! order.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
-
-use trefoil::net::{Shutdown, TcpStream};
 
 use super::body::Chunks;
 use super::control::{Control, Opened};
@@ -13,6 +11,7 @@ use super::input::Input;
 use super::limits::Limits;
 use super::request::{self, Framing, Method, Request};
 use super::response::{Response, Status};
+use super::stream::Stream;
 
 /// Serves a connection until the client has said all, the server is asked to end, or something else ends it. What
 /// the client sees of a fault is a response, if it still listens.
@@ -20,15 +19,15 @@ use super::response::{Response, Status};
 /// # Errors
 ///
 /// The socket's: the client has gone, or did not read its answers in time.
-pub fn serve(
-    stream: TcpStream,
+pub fn serve<S: Stream>(
+    stream: S,
     limits: &Limits,
     control: &Control,
     answer: impl Fn(&Request) -> Response,
 ) -> io::Result<()> {
     // Small responses are whole: nothing is gained by waiting for more.
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(limits.write))?;
+    stream.socket().set_nodelay(true)?;
+    stream.socket().set_write_timeout(Some(limits.write))?;
     let mut connection = Connection {
         stream,
         limits,
@@ -84,8 +83,8 @@ impl From<Status> for End {
     }
 }
 
-struct Connection<'a> {
-    stream: TcpStream,
+struct Connection<'a, S> {
+    stream: S,
     limits: &'a Limits,
     open: Opened<'a>,
     input: Input,
@@ -101,7 +100,7 @@ struct Connection<'a> {
 /// More is sent before the next answer is made.
 const MOST_OUTPUT: usize = 64 << 10;
 
-impl Connection<'_> {
+impl<S: Stream> Connection<'_, S> {
     /// Takes the next request, and tells whether another one may follow.
     fn next(&mut self, request: &mut Request) -> Result<bool, End> {
         if self.input.is_empty() {
@@ -113,7 +112,9 @@ impl Connection<'_> {
                 input,
                 ..
             } = self;
-            stream.set_read_timeout(Some(self.limits.idle.max(SHORTEST)))?;
+            stream
+                .socket()
+                .set_read_timeout(Some(self.limits.idle.max(SHORTEST)))?;
             match open.while_idle(|| read(stream, input)) {
                 Some(Ok(true)) => self.date.renew(),
                 None | Some(Ok(false) | Err(End::Refused(Status::RequestTimeout))) => {
@@ -193,7 +194,7 @@ impl Connection<'_> {
         if left.is_zero() {
             return Err(End::Refused(Status::RequestTimeout));
         }
-        self.stream.set_read_timeout(Some(left))?;
+        self.stream.socket().set_read_timeout(Some(left))?;
         let goes_on = read(&mut self.stream, &mut self.input)?;
         self.date.renew();
         Ok(goes_on)
@@ -206,6 +207,7 @@ impl Connection<'_> {
     fn flush(&mut self) -> io::Result<()> {
         if !self.output.is_empty() {
             self.stream.write_all(&self.output)?;
+            self.stream.flush()?;
             self.output.clear();
         }
         Ok(())
@@ -216,7 +218,7 @@ impl Connection<'_> {
     /// it sends is thrown away for a while.
     fn end(mut self) -> io::Result<()> {
         self.flush()?;
-        self.stream.shutdown(Shutdown::Write)?;
+        self.stream.finish()?;
         let until = deadline(self.limits.request.min(LINGER));
         loop {
             self.input.take(self.input.bytes().len());
@@ -229,7 +231,7 @@ impl Connection<'_> {
 }
 
 /// Makes one read. `false`: no more will come.
-fn read(stream: &mut TcpStream, input: &mut Input) -> Result<bool, End> {
+fn read(stream: &mut impl Stream, input: &mut Input) -> Result<bool, End> {
     match input.read_from(stream) {
         Ok(count) => Ok(count != 0),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {

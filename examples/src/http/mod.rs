@@ -6,13 +6,14 @@
 //! | `request`    | what a head says                                                    |
 //! | `body`       | where a message ends                                                |
 //! | `response`   | what is sent back                                                   |
+//! | `stream`     | what all of that goes over, by TLS or without                       |
 //! | `input`      | which bytes have come and were not taken                            |
 //! | `date`       | what time a response names                                          |
 //! | `control`    | how the server ends                                                 |
 //! | `files`      | which file a path means                                             |
 //! | `limits`     | how much a client may ask for                                       |
 //!
-//! `httparse` reads heads and the sizes of chunks. No TLS, no compression, no HTTP/2.
+//! `httparse` reads heads and the sizes of chunks. No compression, no HTTP/2.
 
 mod body;
 mod connection;
@@ -23,6 +24,7 @@ mod input;
 mod limits;
 mod request;
 mod response;
+mod stream;
 
 pub use connection::serve;
 pub use control::Control;
@@ -30,6 +32,7 @@ pub use files::Files;
 pub use limits::Limits;
 pub use request::{Method, Request};
 pub use response::{Response, Status};
+pub use stream::Stream;
 
 // Of use to the proxy too.
 pub(crate) use control::Opened;

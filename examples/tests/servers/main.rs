@@ -9,5 +9,6 @@ mod kv;
 mod nowhere;
 mod proxy;
 mod server;
+mod tls;
 mod websocket;
 mod wrk;
