@@ -172,6 +172,13 @@ pub fn in_its_time<S: Subject>() {
             let late = (&far).read(&mut byte).unwrap_err();
             assert_eq!(late.kind(), std::io::ErrorKind::WouldBlock);
         }
+        // Less than a microsecond, of which the kernel knows nothing, and over before the call or in it.
+        for nanoseconds in [300, 999].repeat(100) {
+            let limit = Duration::from_nanos(nanoseconds);
+            far.set_read_timeout(Some(limit)).unwrap();
+            let late = (&far).read(&mut byte).unwrap_err();
+            assert_eq!(late.kind(), std::io::ErrorKind::WouldBlock);
+        }
         far.set_read_timeout(Some(Duration::MAX)).unwrap();
         (&near).write_all(b"x").unwrap();
         assert_eq!((&far).read(&mut byte).unwrap(), 1);

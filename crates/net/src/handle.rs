@@ -20,8 +20,13 @@ use std::time::Duration;
 use socket2::SockRef;
 use trefoil_runtime::{Interest, Source, Wait};
 
-use crate::modes::Modes;
+use crate::modes::{Modes, zero};
 use crate::socket;
+
+/// A socket's option counts whole microseconds, and 0 is no limit.
+fn whole(timeout: Option<Duration>) -> Option<Duration> {
+    timeout.map(|timeout| timeout.max(Duration::from_micros(1)))
+}
 
 pub(crate) struct Handle {
     pub(crate) source: Source,
@@ -76,8 +81,8 @@ impl Handle {
         let modes = Arc::clone(&self.modes);
         let fd = self.into_blocking()?;
         let options = SockRef::from(&fd);
-        options.set_read_timeout(modes.timeout(Interest::Read))?;
-        options.set_write_timeout(modes.timeout(Interest::Write))?;
+        options.set_read_timeout(whole(modes.timeout(Interest::Read)))?;
+        options.set_write_timeout(whole(modes.timeout(Interest::Write)))?;
         Ok(fd)
     }
 
@@ -122,12 +127,18 @@ impl Handle {
         interest: Interest,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        let before = self.modes.timeout(interest);
-        self.modes.set_timeout(interest, timeout)?;
-        // Of a call that waits in the kernel, the kernel ends the wait.
-        if interest == Interest::Read && self.modes.waits() && timeout != before {
-            self.socket().set_read_timeout(timeout)?;
+        if timeout == Some(Duration::ZERO) {
+            return Err(zero());
         }
+        // Two threads that set different ones must not each have a part of it.
+        let _alone = self.modes.change();
+        // Of a call that waits in the kernel, the kernel ends the wait. Should it do so too early, the
+        // rest is waited for by a poll.
+        let waits = interest == Interest::Read && self.modes.waits();
+        if waits && timeout != self.modes.timeout(interest) {
+            self.socket().set_read_timeout(whole(timeout))?;
+        }
+        self.modes.set_timeout(interest, timeout);
         Ok(())
     }
 
@@ -135,6 +146,11 @@ impl Handle {
     /// [`socket::waits`].
     pub(crate) fn let_calls_wait(&self, waits: bool) -> io::Result<()> {
         if waits {
+            let _alone = self.modes.change();
+            let limit = whole(self.modes.timeout(Interest::Read));
+            if limit.is_some() {
+                self.socket().set_read_timeout(limit)?;
+            }
             self.socket().set_nonblocking(false)?;
             self.modes.let_wait();
         }

@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use trefoil_runtime::{Interest, Source, Wait, thread};
@@ -15,6 +16,7 @@ pub(crate) struct Modes {
     nonblocking: AtomicBool,
     /// It is a socket whose calls wait in the kernel, unless they say that they do not.
     waits: AtomicBool,
+    changing: Mutex<()>,
     read: Timeout,
     write: Timeout,
 }
@@ -31,15 +33,13 @@ impl Timeout {
         }
     }
 
-    fn set(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn set(&self, timeout: Option<Duration>) {
         let nanoseconds = match timeout {
             None => 0,
-            Some(Duration::ZERO) => return Err(zero()),
             // Longer than 584 years is 584 years.
             Some(timeout) => u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX),
         };
         self.0.store(nanoseconds, Ordering::Relaxed);
-        Ok(())
     }
 }
 
@@ -69,12 +69,14 @@ impl Modes {
         self.timeout_of(interest).get()
     }
 
-    pub(crate) fn set_timeout(
-        &self,
-        interest: Interest,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
-        self.timeout_of(interest).set(timeout)
+    /// One that is not 0.
+    pub(crate) fn set_timeout(&self, interest: Interest, timeout: Option<Duration>) {
+        self.timeout_of(interest).set(timeout);
+    }
+
+    /// Who changes a timeout of which the kernel knows too does it under this lock.
+    pub(crate) fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_nonblocking(&self) -> bool {
