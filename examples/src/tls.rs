@@ -11,7 +11,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use trefoil::net::{Shutdown, TcpStream};
 use trefoil::time::timeout;
 
-use crate::http::Stream;
+use crate::http::{Control, Stream};
 
 /// What a server shows to its clients: a certificate, with those that vouch for it, and its key, in PEM files.
 ///
@@ -41,21 +41,26 @@ pub struct TlsStream(StreamOwned<ServerConnection, TcpStream>);
 ///
 /// # Errors
 ///
-/// `TimedOut`; what the client says is no TLS, or not what the server accepts; the socket's.
+/// `TimedOut`; `ConnectionAborted`: the server was asked to end; what the client says is no TLS, or not what the server accepts; the socket's.
 pub fn accept(
     config: &Arc<ServerConfig>,
     mut stream: TcpStream,
     limit: Duration,
+    control: &Control,
 ) -> io::Result<TlsStream> {
     let connection = ServerConnection::new(Arc::clone(config));
     let mut connection = connection.map_err(io::Error::other)?;
-    let agreed = timeout(limit, || {
-        while connection.is_handshaking() {
-            connection.complete_io(&mut stream)?;
-        }
-        Ok(())
+    // A server that ends does not wait for who has not asked for anything yet.
+    let opened = control.connection();
+    let agreed = opened.while_idle(|| {
+        timeout(limit, || {
+            while connection.is_handshaking() {
+                connection.complete_io(&mut stream)?;
+            }
+            Ok(())
+        })
     });
-    match agreed {
+    match agreed.ok_or(ErrorKind::ConnectionAborted)? {
         Ok(Ok(())) => Ok(TlsStream(StreamOwned::new(connection, stream))),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(ErrorKind::TimedOut.into()),
@@ -65,6 +70,12 @@ pub fn accept(
 impl Stream for TlsStream {
     fn socket(&self) -> &TcpStream {
         &self.0.sock
+    }
+
+    /// For a record, `rustls` may read many times.
+    fn read_within(&mut self, limit: Duration, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = timeout(limit, || self.0.read(buffer));
+        read.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
     }
 
     fn finish(&mut self) -> io::Result<()> {

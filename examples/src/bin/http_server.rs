@@ -79,7 +79,7 @@ fn main() -> io::Result<()> {
         // Who has gone needs no answer.
         let _ = match &tls {
             None => serve(stream, &limits, &serving, answer),
-            Some(tls) => tls::accept(tls, stream, limits.request)
+            Some(tls) => tls::accept(tls, stream, limits.request, &serving)
                 .and_then(|stream| serve(stream, &limits, &serving, answer)),
         };
     })

@@ -1,5 +1,6 @@
 //! Who is in the room, and what is said there.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub(super) struct Membership<'a> {
     room: &'a Room,
     name: String,
     queue: Sender<Line>,
+    /// The others are not told that it goes.
+    silent: Cell<bool>,
 }
 
 /// Why a name cannot be had.
@@ -64,6 +67,7 @@ impl Room {
             room: self,
             name: name.into(),
             queue: queue.clone(),
+            silent: Cell::new(false),
         };
         membership.hear(format!("* welcome, {name}; others here: {others}"));
         members.insert(name.into(), Member { queue, stream });
@@ -104,6 +108,12 @@ impl Membership<'_> {
         let _ = self.queue.try_send(line.into());
     }
 
+    /// Has it hear the last line of all: the others leave too.
+    pub(super) fn hear_the_last(&self, line: String) {
+        self.silent.set(true);
+        self.hear(line);
+    }
+
     /// The names of all who are there.
     pub(super) fn who(&self) -> Vec<String> {
         self.room.lock().keys().cloned().collect()
@@ -117,6 +127,9 @@ impl Drop for Membership<'_> {
         let own = |member: &Member| member.queue.same_channel(&self.queue);
         if members.get(&self.name).is_some_and(own) {
             members.remove(&self.name);
+            if self.silent.get() {
+                return;
+            }
             say(
                 &mut members,
                 None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use trefoil::channel::Receiver;
 use trefoil::net::{Shutdown, TcpStream};
 use trefoil::thread;
+use trefoil::time::timeout;
 
 use super::lines::{LONGEST, Lines};
 use super::room::{Line, Membership, Refused, Room};
@@ -24,13 +25,13 @@ const UNREAD: Duration = Duration::from_secs(30);
 pub fn serve(stream: &TcpStream, room: &Room, control: &Control) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(UNREAD))?;
-    stream.set_read_timeout(Some(NAME))?;
     let open = control.connection();
     let mut lines = Lines::default();
-    let Some((member, queue)) = introduced(stream, room, &open, &mut lines)? else {
+    let introduced = timeout(NAME, || introduced(stream, room, &open, &mut lines));
+    // Late, gone, or the server ends.
+    let Ok(Ok(Some((member, queue)))) = introduced else {
         return Ok(());
     };
-    stream.set_read_timeout(None)?;
     thread::scope(|scope| {
         scope.spawn(|| {
             // Who has gone needs to hear nothing; the other thread learns it too.
@@ -52,7 +53,7 @@ struct Leaving<'a> {
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         if self.control.is_closing() {
-            self.member.hear("* the server ends".into());
+            self.member.hear_the_last("* the server ends".into());
         }
     }
 }

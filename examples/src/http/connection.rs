@@ -11,7 +11,7 @@ use super::input::Input;
 use super::limits::Limits;
 use super::request::{self, Framing, Method, Request};
 use super::response::{Response, Status};
-use super::stream::Stream;
+use super::stream::{Stream, Within};
 
 /// Serves a connection until the client has said all, the server is asked to end, or something else ends it. What
 /// the client sees of a fault is a response, if it still listens.
@@ -112,10 +112,8 @@ impl<S: Stream> Connection<'_, S> {
                 input,
                 ..
             } = self;
-            stream
-                .socket()
-                .set_read_timeout(Some(self.limits.idle.max(SHORTEST)))?;
-            match open.while_idle(|| read(stream, input)) {
+            let idle = self.limits.idle.max(SHORTEST);
+            match open.while_idle(|| read(stream, input, idle)) {
                 Some(Ok(true)) => self.date.renew(),
                 None | Some(Ok(false) | Err(End::Refused(Status::RequestTimeout))) => {
                     return Err(End::Silent);
@@ -194,8 +192,7 @@ impl<S: Stream> Connection<'_, S> {
         if left.is_zero() {
             return Err(End::Refused(Status::RequestTimeout));
         }
-        self.stream.socket().set_read_timeout(Some(left))?;
-        let goes_on = read(&mut self.stream, &mut self.input)?;
+        let goes_on = read(&mut self.stream, &mut self.input, left)?;
         self.date.renew();
         Ok(goes_on)
     }
@@ -231,8 +228,8 @@ impl<S: Stream> Connection<'_, S> {
 }
 
 /// Makes one read. `false`: no more will come.
-fn read(stream: &mut impl Stream, input: &mut Input) -> Result<bool, End> {
-    match input.read_from(stream) {
+fn read(stream: &mut impl Stream, input: &mut Input, limit: Duration) -> Result<bool, End> {
+    match input.read_from(Within(stream, limit)) {
         Ok(count) => Ok(count != 0),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             Err(End::Refused(Status::RequestTimeout))

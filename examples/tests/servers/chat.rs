@@ -175,7 +175,7 @@ fn it_ends_with_a_last_word() {
         for person in &mut people {
             let last = std::iter::from_fn(|| Some(person.hears()).filter(|line| !line.is_empty()));
             let heard: Vec<_> = last.collect();
-            assert!(heard.contains(&"* the server ends".to_owned()), "{heard:?}");
+            assert_eq!(heard.last().unwrap(), "* the server ends", "{heard:?}");
         }
         assert_eq!(nameless.hears(), "");
         let words = server.last_words();

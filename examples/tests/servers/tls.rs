@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream as PlainStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::{env, fs, process};
+use std::time::Duration;
+use std::{env, fs, process, thread};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -152,13 +153,13 @@ fn who_does_not_agree_is_given_up() {
         half.write_all(&[22, 3, 1, 0, 200, 1]).unwrap();
         let trickles = PlainStream::connect(server.address).unwrap();
         let trickling = trickles.try_clone().unwrap();
-        let trickle = std::thread::spawn(move || {
+        let trickle = thread::spawn(move || {
             // A record of 65,000 bytes, byte by byte.
             let mut bytes = [22, 3, 1, 0x3f, 0xff]
                 .into_iter()
                 .chain(std::iter::repeat(1));
             while (&trickling).write_all(&[bytes.next().unwrap()]).is_ok() {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(5));
             }
         });
         let mut good = StreamOwned::new(
@@ -178,6 +179,27 @@ fn who_does_not_agree_is_given_up() {
             let _ = refused.shutdown(Shutdown::Both);
         }
         trickle.join().unwrap();
+    }
+}
+
+/// Nor does a record that comes byte by byte keep a connection.
+#[test]
+fn who_trickles_a_record_is_given_up() {
+    let certificate = Certificate::new("trickle");
+    for model in Model::ALL {
+        let server = certificate.server(model, &["--request", "300", "--idle", "300"]);
+        let stream = PlainStream::connect(server.address).unwrap();
+        let mut stream = StreamOwned::new(certificate.client(), stream);
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        stream.read_exact(&mut [0; 1]).unwrap();
+        // One that never comes as a whole: it would be 16 KiB.
+        let mut socket = &stream.sock;
+        socket.write_all(&[23, 3, 3, 0x40, 0]).unwrap();
+        while socket.write_all(&[0]).is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
