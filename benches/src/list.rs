@@ -30,7 +30,7 @@ fn default(parameter: &Parameter) -> String {
 }
 
 fn row(name: &str, scenario: &str, about: &str, defaults: &str) -> String {
-    format!("{name:<16}{scenario:<24}{about:<66}{defaults}\n")
+    format!("{name:<18}{scenario:<24}{about:<66}{defaults}\n")
 }
 
 #[cfg(test)]
