@@ -22,6 +22,7 @@ use trefoil_sync::{
 use crate::Subject;
 use crate::child::end_of;
 use crate::subject::{patient, run};
+use crate::tcp::pair;
 use crate::witness::{Witness, join_all, refusal, until, until_waiting};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -339,6 +340,15 @@ pub fn every_join_is_refused<S: Subject>() {
 /// What finds at once what it wants goes on: nobody else has run.
 pub fn what_need_not_wait_goes_on<S: Subject>() {
     run::<S, _>(|| {
+        let (near, far) = pair();
+        (&near).write_all(b"xyz").unwrap();
+        thread::no_suspend(|| {
+            let mut all = [0; 2];
+            (&far).read_exact(&mut all).unwrap();
+            assert_eq!((&far).read(&mut [0; 8]).unwrap(), 1);
+            (&far).write_all(&all).unwrap();
+        });
+
         let done = thread::spawn(|| 7);
         until(|| done.is_finished());
         let value = thread::no_suspend(|| {

@@ -133,6 +133,10 @@ impl Source {
         if current::model() != Model::Kernel || !current::limit().is_null() {
             return None;
         }
+        // There, what is to be had without a wait is had, and a wait is refused.
+        if !no_suspend::may_suspend() {
+            return None;
+        }
         os::make(wait, call)
     }
 
