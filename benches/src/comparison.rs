@@ -196,9 +196,10 @@ mod tests {
             .iter()
             .map(|row| row.case.name())
             .collect();
-        assert_eq!(names.len(), workloads::ALL.len() + 2);
+        assert_eq!(names.len(), workloads::ALL.len() + 3);
         assert!(names.contains(&"blocking direct=1".into()));
         assert!(names.contains(&"select channels=16".into()));
+        assert!(names.contains(&"idle_connections idle=0".into()));
         for row in rows(&[]).unwrap() {
             assert_eq!(row.lanes.len(), Contender::available().len());
         }
