@@ -401,7 +401,6 @@ macro_rules! suite {
                 a_storm_loses_no_message,
             }
             tcp {
-                a_busy_connection_lets_others_run,
                 a_hundred_connections_echo,
                 much_goes_both_ways,
                 a_reader_waits,
@@ -417,6 +416,7 @@ macro_rules! suite {
                 urgent_data_holds_up_no_reader,
                 one_read_takes_one_message,
                 an_unread_error_queue_wakes_nobody_again_and_again,
+                a_busy_connection_lets_others_run,
             }
             process {
                 the_end_is_told,
