@@ -32,6 +32,9 @@ pub fn config(certificate: &Path, key: &Path) -> io::Result<Arc<ServerConfig>> {
     config.map(Arc::new).map_err(io::Error::other)
 }
 
+/// How long the client may take to take the last word.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
 /// A connection that is enciphered. When it is dropped, also by a thread that is cancelled, the client is told
 /// that it ends, so that it can tell that from a connection that breaks off.
 #[derive(Debug)]
@@ -103,7 +106,8 @@ impl Write for TlsStream {
 
 impl Drop for TlsStream {
     fn drop(&mut self) {
-        // Who has gone needs no word; a second one is not sent.
+        // Who has gone needs no word; who does not read gets none; a second one is not sent.
+        let _ = self.0.sock.set_write_timeout(Some(LAST_WORD));
         self.0.conn.send_close_notify();
         let _ = self.0.flush();
     }

@@ -2,7 +2,7 @@
 //!
 //! Who comes says a name first, and then what the others are to hear. `/who` tells who is there, `/quit` ends.
 //! A connection has two threads: one listens to the client, the other says to it what its queue holds. So
-//! nobody waits for a client that does not read: when its queue is full, it is put out.
+//! a client that does not read is not waited for: when its queue stays full for a second, it is put out.
 
 mod lines;
 mod room;

@@ -3,16 +3,22 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use trefoil::channel::{Receiver, Sender, bounded};
 use trefoil::net::{Shutdown, TcpStream};
 use trefoil::sync::{Mutex, MutexGuard};
+use trefoil::thread;
 
 /// What is said to a client.
 pub(super) type Line = Arc<str>;
 
 /// How many lines may wait for a client.
 const QUEUE: usize = 256;
+
+/// How long somebody who speaks waits for who hears, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Those who are there, by their names. All hear what is said in the same order: it is queued under the lock,
 /// and queueing does not wait.
@@ -97,10 +103,20 @@ fn say(members: &mut BTreeMap<String, Member>, but: Option<&str>, line: &Line) {
 }
 
 impl Membership<'_> {
-    /// Says something to all others.
+    /// Says something to all others. Who says much at once waits for those who hear, as long as [`PATIENCE`];
+    /// whose queue is full then is put out.
     pub(super) fn say(&self, text: &str) {
         let line = format!("{}: {text}", self.name).into();
-        say(&mut self.room.lock(), Some(&self.name), &line);
+        let begun = Instant::now();
+        loop {
+            let mut members = self.room.lock();
+            let mut others = members.iter().filter(|(name, _)| **name != self.name);
+            if others.all(|(_, member)| !member.queue.is_full()) || begun.elapsed() >= PATIENCE {
+                return say(&mut members, Some(&self.name), &line);
+            }
+            drop(members);
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Has the client itself hear something. If its queue is full, it will be put out.

@@ -135,6 +135,24 @@ fn many_talk_at_once() {
     }
 }
 
+/// Who says much at once is heard by all who read.
+#[test]
+fn a_long_text_is_heard() {
+    const LINES: usize = 2_000;
+    on_every_model(|server| {
+        let mut ann = Person::named("Ann", server.address);
+        let mut bob = Person::named("Bob", server.address);
+        let text: String = (0..LINES).map(|line| format!("{line}\n")).collect();
+        let mut mouth = ann.0.get_ref().try_clone().unwrap();
+        let says = thread::spawn(move || mouth.write_all(text.as_bytes()).unwrap());
+        for line in 0..LINES {
+            assert_eq!(bob.hears(), format!("Ann: {line}"));
+        }
+        says.join().unwrap();
+        assert_eq!(ann.hears(), "* Bob has come");
+    });
+}
+
 /// Who does not read is put out, and keeps nobody waiting.
 #[test]
 fn who_does_not_read_is_put_out() {
