@@ -247,6 +247,8 @@ fn work(seed: Seed) {
     while own.deque.pop().is_some() {}
     drop(own);
     drop(hybrid.own.close());
+    // Before it is told: who has dropped the runtime finds its descriptors closed.
+    drop(hybrid);
     tell();
 }
 
@@ -285,6 +287,18 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
     use trefoil_runtime::thread;
+
+    /// Once a runtime has been dropped, what its workers shared is gone, and the descriptors in it are closed.
+    #[test]
+    fn nothing_is_left_after_a_drop() {
+        for _ in 0..500 {
+            let runtime = Builder::new().workers(2).build().unwrap();
+            let shared = Arc::downgrade(&runtime.shared);
+            runtime.run(|| thread::spawn(|| ()).join().unwrap());
+            drop(runtime);
+            assert_eq!(shared.strong_count(), 0);
+        }
+    }
 
     /// A runtime that was dropped from inside leaves nothing behind once that thread has ended:
     /// its workers end, and what they share goes with the last of them.
