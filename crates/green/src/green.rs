@@ -89,6 +89,14 @@ impl Runtime for Green {
         Ok(())
     }
 
+    fn claim(&self, thread: &Thread, left: usize) -> Option<NewThread> {
+        self.worker.get()?.claim_queued(thread, left)
+    }
+
+    fn claim_last(&self, left: usize, wanted: &dyn Fn(&Thread) -> bool) -> Option<NewThread> {
+        self.worker.get()?.claim_last_queued(left, wanted)
+    }
+
     fn park(&self, until: Option<Instant>) {
         Worker::park(&self.worker, until);
     }

@@ -4,10 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Thread, Timer, Wait,
-    yield_fiber,
+    Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, SpawnQueue, Thread, Timer,
+    Wait, yield_fiber,
 };
 use trefoil_worker::{Remote, Worker};
 
@@ -18,7 +17,7 @@ use crate::shared::Shared;
 pub(crate) struct Own {
     pub(crate) worker: Worker,
     /// Threads that were spawned here and have not started.
-    pub(crate) deque: Deque<NewThread>,
+    pub(crate) spawned: SpawnQueue,
 }
 
 impl AsRef<Worker> for Own {
@@ -75,10 +74,26 @@ impl Runtime for Hybrid {
             own.worker.push_new(thread);
             return Ok(());
         }
-        own.deque.push(thread);
+        own.spawned.push(thread);
         let shared = &*self.shared;
-        shared.rouse(shared.idle.work_added(own.deque.len(), shared));
+        shared.rouse(shared.idle.work_added(own.spawned.len(), shared));
         Ok(())
+    }
+
+    fn claim(&self, thread: &Thread, left: usize) -> Option<NewThread> {
+        let own = self.own.get()?;
+        let take = || own.spawned.claim(thread);
+        own.worker
+            .claim(thread, left, take)
+            .or_else(|| own.worker.claim_queued(thread, left))
+    }
+
+    fn claim_last(&self, left: usize, wanted: &dyn Fn(&Thread) -> bool) -> Option<NewThread> {
+        let own = self.own.get()?;
+        own.worker.claim_last_queued(left, wanted).or_else(|| {
+            own.worker
+                .claim_last(left, wanted, |wanted| own.spawned.claim_last(wanted))
+        })
     }
 
     fn park(&self, until: Option<Instant>) {

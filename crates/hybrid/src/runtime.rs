@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
-use crossbeam_deque::Worker as Deque;
 use trefoil_runtime::{
-    Model, NewThread, Runs, StackUsage, Stall, ThreadInfo, join_main, launch, overflow,
+    Model, NewThread, Runs, SpawnQueue, StackUsage, Stall, ThreadInfo, join_main, launch, overflow,
     refuse_drop_inside, result_of_main,
 };
 use trefoil_worker::{Monitor, Stacks, Worker};
@@ -32,7 +31,7 @@ pub struct Runtime {
 
 /// What a new OS thread needs to become a worker.
 struct Seed {
-    deque: Deque<NewThread>,
+    spawned: SpawnQueue,
     seat: usize,
     shared: Arc<Shared>,
     monitor: Option<Arc<Monitor>>,
@@ -43,9 +42,9 @@ struct Seed {
 impl Runtime {
     pub(crate) fn new(settings: Builder, workers: usize) -> io::Result<Runtime> {
         overflow::check_environment()?;
-        let deques: Vec<Deque<NewThread>> = (0..workers).map(|_| Deque::new_fifo()).collect();
+        let queues: Vec<SpawnQueue> = (0..workers).map(|_| SpawnQueue::new()).collect();
         let shared = Arc::new(Shared::new(
-            deques.iter().map(Deque::stealer),
+            queues.iter().map(SpawnQueue::stealer),
             Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings.companions.clone(),
         ));
@@ -61,12 +60,12 @@ impl Runtime {
             gone: goes,
         };
         let mut started = 0;
-        let spawned = deques
+        let launched = queues
             .into_iter()
             .enumerate()
-            .try_for_each(|(seat, deque)| {
+            .try_for_each(|(seat, spawned)| {
                 let seed = Seed {
-                    deque,
+                    spawned,
                     seat,
                     shared: Arc::clone(&shared),
                     monitor: monitor.clone(),
@@ -81,7 +80,7 @@ impl Runtime {
         drop((begun, gone));
         // Every worker has sat down before any thread can look for it.
         let begun: io::Result<()> = begins.iter().take(started).collect();
-        spawned.and(begun).inspect_err(|_| {
+        launched.and(begun).inspect_err(|_| {
             runtime.settings.grace = std::time::Duration::from_secs(1);
         })?;
         Ok(runtime)
@@ -228,7 +227,7 @@ fn work(seed: Seed) {
     };
     let own = Own {
         worker,
-        deque: seed.deque,
+        spawned: seed.spawned,
     };
     let hybrid = Hybrid::new(own, seed.seat, seed.shared);
     let own = hybrid.own.get().expect("the worker has just been made");
@@ -244,7 +243,7 @@ fn work(seed: Seed) {
     };
     Schedule::new(&hybrid, &own).run(tell);
     own.worker.close();
-    while own.deque.pop().is_some() {}
+    while own.spawned.pop().is_some() {}
     drop(own);
     drop(hybrid.own.close());
     // Before it is told: who has dropped the runtime finds its descriptors closed.

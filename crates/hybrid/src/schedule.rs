@@ -186,7 +186,7 @@ impl<'a> Schedule<'a> {
     #[cold]
     fn pay_before_running(&self) {
         let own = self.own;
-        if own.worker.ready() != 0 || !own.deque.is_empty() || !self.seat.placed.is_empty() {
+        if own.worker.ready() != 0 || !own.spawned.is_empty() || !self.seat.placed.is_empty() {
             self.pay_the_look();
         }
     }
@@ -240,7 +240,7 @@ impl<'a> Schedule<'a> {
     /// Starts a thread that was spawned here, or placed. `false`: there was none.
     #[inline]
     fn start_next(&self) -> bool {
-        if let Some(thread) = self.own.deque.pop() {
+        if let Some(thread) = self.own.spawned.pop() {
             self.place(thread);
         } else if let Some(thread) = self.seat.placed.pop() {
             self.start(thread);
@@ -333,7 +333,7 @@ impl<'a> Schedule<'a> {
                     let patience = self.patience(seat);
                     self.suspects.stands_still(victim, seat.beat(), patience)
                 });
-            if take && let Some(thread) = seat.steal(&self.own.deque) {
+            if take && let Some(thread) = seat.steal(&self.own.spawned) {
                 return Some(thread);
             }
         }

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crossbeam_deque::{Steal, Stealer};
-use trefoil_runtime::{Companions, Idlers, NewThread, Owner};
+use trefoil_runtime::{Companions, Idlers, NewThread, Owner, SpawnQueue, Stealer};
 use trefoil_worker::{Remote, Stacks};
 
 use crate::idle::{Alarms, Idle};
@@ -26,7 +25,7 @@ const ALARM: Duration = Duration::from_micros(50);
 /// What others have of one worker.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    pub(crate) stealer: Stealer<NewThread>,
+    pub(crate) stealer: Stealer,
     /// Threads that other workers have placed here.
     pub(crate) placed: Injector,
     /// The worker has nothing to run.
@@ -54,7 +53,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        stealers: impl Iterator<Item = Stealer<NewThread>>,
+        stealers: impl Iterator<Item = Stealer>,
         stacks: Stacks,
         companions: Companions,
     ) -> Shared {
@@ -218,26 +217,16 @@ impl Seat {
     }
 
     /// Takes the oldest thread, and up to half of the others into `into`.
-    pub(crate) fn steal(&self, into: &crossbeam_deque::Worker<NewThread>) -> Option<NewThread> {
-        self.steal_by(|stealer| stealer.steal_batch_and_pop(into))
+    pub(crate) fn steal(&self, into: &SpawnQueue) -> Option<NewThread> {
+        self.stealer.steal_half(into).or_else(|| self.take_placed())
     }
 
     /// Takes the oldest thread, and no more.
     pub(crate) fn steal_one(&self) -> Option<NewThread> {
-        self.steal_by(Stealer::steal)
+        self.stealer.steal().or_else(|| self.take_placed())
     }
 
-    fn steal_by(
-        &self,
-        attempt: impl Fn(&Stealer<NewThread>) -> Steal<NewThread>,
-    ) -> Option<NewThread> {
-        loop {
-            match attempt(&self.stealer) {
-                Steal::Success(thread) => return Some(thread),
-                Steal::Empty if self.offers_placed() => return self.placed.pop(),
-                Steal::Empty => return None,
-                Steal::Retry => std::hint::spin_loop(),
-            }
-        }
+    fn take_placed(&self) -> Option<NewThread> {
+        self.offers_placed().then(|| self.placed.pop()).flatten()
     }
 }

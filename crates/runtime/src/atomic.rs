@@ -1,6 +1,6 @@
 //! The atomics of the files that have loom models.
 //!
-//! Only the protocols that loom checks (`state`, `token`, `inbox`, `wait`, `idlers`, `attention`, `source`) take
+//! Only the protocols that loom checks (`state`, `token`, `inbox`, `wait`, `idlers`, `attention`, `source`, `spawn_queue`) take
 //! their atomics from here; everything else uses `core` directly.
 #![forbid(unsafe_code)]
 

@@ -32,6 +32,20 @@ pub trait Runtime: Send + Sync {
     /// which drops its closure.
     fn start(&self, thread: NewThread) -> io::Result<()>;
 
+    /// Gives up a thread that it has accepted and not started, for the current thread to run on its own stack,
+    /// of which so many bytes are `left`. `None`: it is not in a queue of this worker any more, or needs more
+    /// stack, or the runtime does not do that.
+    fn claim(&self, thread: &Thread, left: usize) -> Option<NewThread> {
+        let _ = (thread, left);
+        None
+    }
+
+    /// The same with the thread that it has accepted last, if that one is `wanted`. It may look at some more.
+    fn claim_last(&self, left: usize, wanted: &dyn Fn(&Thread) -> bool) -> Option<NewThread> {
+        let _ = (left, wanted);
+        None
+    }
+
     /// The current thread leaves the processor until it is woken or `until` has come.
     ///
     /// It does not unwind: who waits is in lists that others use.

@@ -21,6 +21,7 @@ use crate::model::Model;
 use crate::no_suspend;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
+use crate::reason::Reason;
 use crate::thread::{Header, Slice, Thread, ThreadId, ThreadRef, adopted, fiber};
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
@@ -234,6 +235,10 @@ fn begin_wait(wait: &Wait) -> Begun {
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
     header.budget.set(BUDGET);
+    if !matches!(wait.reason, Reason::Join | Reason::Scope) {
+        // Of those it learns afterwards whether they waited.
+        header.waited.set(true);
+    }
     let asked = wait.cancellable && (is_cancelled(header) || !header.limits.get().is_null());
     let (may_leave, timer) = match wait.until {
         _ if asked || !fiber::is_one(header) => (false, None),
@@ -504,7 +509,7 @@ fn may_raise(calm: bool) -> bool {
 }
 
 #[inline]
-fn is_cancelled(header: &Header) -> bool {
+pub(crate) fn is_cancelled(header: &Header) -> bool {
     // Acquire: pairs with `Thread::cancel`.
     header.cancel.load(Ordering::Acquire)
 }
@@ -515,6 +520,7 @@ pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     let header = unsafe { me.0.as_ref() };
+    header.waited.set(true);
     header
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
@@ -535,22 +541,34 @@ pub(crate) fn placed_as_noted(wait: Wait) -> Wait {
     }
 }
 
-/// Makes `header` the current thread while `body` runs. If `body` unwinds, the process ends.
+/// Makes `header` the current thread while `body` runs, and tells which thread is the current one at its end:
+/// if `body` enters a fiber's stack, more than one thread may run there (`inline.rs`). If `body` unwinds, the
+/// process ends.
 ///
 /// # Safety
 ///
 /// The thread has started on this OS thread and is run by nobody else, and the caller's
 /// right to run it keeps it alive until `body` has returned.
 #[inline]
-pub(crate) unsafe fn with<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> R {
+pub(crate) unsafe fn with<R>(
+    header: NonNull<Header>,
+    body: impl FnOnce() -> R,
+) -> (R, NonNull<Header>) {
     // SAFETY: it is alive, and whoever runs a thread may touch this field.
     let unwinding = unsafe { &header.as_ref().unwinding };
     unwinding::enter(unwinding.take());
     let outer = CURRENT.replace(header.as_ptr());
     let result = no_unwind(body);
-    CURRENT.set(outer);
-    unwinding.set(unwinding::leave());
-    result
+    let last = NonNull::new(CURRENT.replace(outer)).unwrap_or(header);
+    // SAFETY: as above; if it is another thread of that stack, its right to run has come back to the caller.
+    unsafe { last.as_ref() }.unwinding.set(unwinding::leave());
+    (result, last)
+}
+
+/// Notes that the current thread has waited for something else than its own threads, or that they have.
+pub(crate) fn note_waited() {
+    // SAFETY: the current thread is alive, and only it touches the field.
+    unsafe { thread_ref().0.as_ref() }.waited.set(true);
 }
 
 /// Notes whether the current thread's cancellation has been raised.

@@ -19,7 +19,7 @@
 //!
 //! For those who write a runtime there is, besides the trait: [`NewThread`] (a thread that is
 //! only its closure), [`Live`] (the right to run a started one), [`Owner`] and [`Owned`]
-//! (the OS thread that owns fibers), [`ReadyQueue`], [`Inbox`] and [`Mail`] (wake-ups from
+//! (the OS thread that owns fibers), [`ReadyQueue`], [`SpawnQueue`], [`Inbox`] and [`Mail`] (wake-ups from
 //! other OS threads), [`Runs`] and [`Domain`] (the threads of one `run`), [`os`] (how a kernel
 //! thread waits), [`launch`](fn@launch) (OS threads, while there is room), [`Pool`] and
 //! [`offload`](fn@offload) (blocking calls), [`Idlers`] and [`is_alone`] (who has nothing to do),
@@ -95,7 +95,12 @@ mod source {
     pub use readiness::{Poller, Readiness};
 }
 #[cfg(not(trefoil_loom))]
+mod site;
+#[cfg(not(trefoil_loom))]
 mod spare;
+mod spawn_queue;
+#[cfg(not(trefoil_loom))]
+mod spawned;
 #[cfg(not(trefoil_loom))]
 mod spin;
 #[cfg(trefoil_loom)]
@@ -150,6 +155,7 @@ mod real {
     pub use crate::registry::{ThreadInfo, running_on, threads};
     pub use crate::run::{Runs, join_main, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::Source;
+    pub use crate::spawned::{SpawnQueue, Stealer};
     #[cfg(feature = "fibers")]
     pub use crate::thread::Left;
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};

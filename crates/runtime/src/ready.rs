@@ -12,9 +12,10 @@ use core::cell::{Cell, UnsafeCell};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
 
 use crate::state::RunState;
-use crate::thread::{Header, Live, NewThread, fiber};
+use crate::thread::{Header, Live, NewThread, Thread, fiber};
 
 /// A thread whose turn it is.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ pub enum Next {
     Ready(Live),
 }
 
-type Slot = Cell<NonNull<Header>>;
+/// `None`: nothing, or what was there has been claimed.
+type Slot = Cell<Option<NonNull<Header>>>;
 
 /// What so many threads use at their turns does not stay in the cache until the next.
 const MANY: usize = 2048;
@@ -36,6 +38,8 @@ const NEAR: usize = 3;
 /// One line of each stack is asked for before that, of so many stacks at once: a prefetch is not over
 /// before its address is translated, and so the translations, each a miss of its own, come side by side.
 const BATCH: usize = 8;
+/// How many places [`ReadyQueue::claim_last`] looks at.
+const LAST: usize = 16;
 /// A batch begins behind those that were asked for already, and finds their control blocks there.
 const _: () = assert!(NEAR < BATCH && 2 * BATCH < FAR && FAR < MANY);
 
@@ -67,7 +71,8 @@ impl ReadyQueue {
     /// the same time.
     #[inline]
     pub fn make_room(&self, started: usize) {
-        self.ring.make_room(started + self.new.get());
+        self.ring
+            .make_room(started + self.new.get() + self.ring.holes.get());
     }
 
     /// Puts a thread last.
@@ -82,7 +87,41 @@ impl ReadyQueue {
     #[inline]
     pub fn push_new(&self, thread: NewThread) {
         self.new.set(self.new.get() + 1);
-        self.put(thread.into_pointer());
+        let header = thread.into_pointer();
+        // SAFETY: we have just been given it. Relaxed: a hint, for this OS thread.
+        unsafe { header.as_ref() }
+            .queued_at
+            .store(self.ring.tail.get() as u32, Ordering::Relaxed);
+        self.put(header);
+    }
+
+    /// Takes this thread out of the middle, if it is here and has not started.
+    #[inline]
+    pub fn claim(&self, thread: &Thread) -> Option<NewThread> {
+        let header = thread.pointer();
+        if self.front.get() == Some(header) {
+            self.front.set(self.ring.pop());
+        } else {
+            // Relaxed: a hint. It may have been told by another queue, and then the thread is not there.
+            let number = thread.header().queued_at.load(Ordering::Relaxed);
+            if !self.ring.claim(header, number) {
+                return None;
+            }
+        }
+        self.new.set(self.new.get() - 1);
+        // SAFETY: it has not started, so `push_new` put it in, and it was taken out once.
+        Some(unsafe { NewThread::from_pointer(header) })
+    }
+
+    /// Takes the last thread out that has not started and is `wanted`. It looks at the last few.
+    pub fn claim_last(&self, wanted: impl Fn(&Thread) -> bool) -> Option<NewThread> {
+        let found = self.ring.last().chain(self.front.get()).find(|header| {
+            // SAFETY: the queue holds its reference, so it is alive.
+            let thread = unsafe { Thread::borrowed(header) };
+            thread.header().state.get() == RunState::New && wanted(thread)
+        })?;
+        // SAFETY: as above.
+        self.claim(unsafe { Thread::borrowed(&found) })
     }
 
     #[inline]
@@ -118,22 +157,29 @@ impl ReadyQueue {
     /// Asks for the memory of those who come soon.
     #[inline]
     fn prefetch(&self) {
-        fiber::prefetch_header(self.ring.at(FAR));
+        if let Some(header) = self.ring.at(FAR) {
+            fiber::prefetch_header(header);
+        }
         if self.ring.head.get().is_multiple_of(BATCH) {
             for turns in BATCH..2 * BATCH {
-                // SAFETY: the ring holds its reference, so it is alive.
-                fiber::prefetch_page(unsafe { self.ring.at(turns).as_ref() });
+                if let Some(header) = self.ring.at(turns) {
+                    // SAFETY: the ring holds its reference, so it is alive.
+                    fiber::prefetch_page(unsafe { header.as_ref() });
+                }
             }
         }
-        // SAFETY: as above.
-        fiber::prefetch_stack(unsafe { self.ring.at(NEAR).as_ref() });
+        if let Some(header) = self.ring.at(NEAR) {
+            // SAFETY: as above.
+            fiber::prefetch_stack(unsafe { header.as_ref() });
+        }
     }
 
     /// How many threads are ready.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        self.ring.len() + usize::from(self.front.get().is_some())
+        let behind = self.ring.len() - self.ring.holes.get();
+        behind + usize::from(self.front.get().is_some())
     }
 
     /// Whether none is.
@@ -166,6 +212,8 @@ struct Ring {
     /// Which one is taken next, and which one put: they only grow, and may wrap.
     head: Cell<usize>,
     tail: Cell<usize>,
+    /// Places between them from which one was claimed. Neither the first nor the last place is one.
+    holes: Cell<usize>,
 }
 
 impl Ring {
@@ -176,9 +224,11 @@ impl Ring {
             slots: UnsafeCell::new(Ring::fresh(Ring::FIRST)),
             head: Cell::new(0),
             tail: Cell::new(0),
+            holes: Cell::new(0),
         }
     }
 
+    /// How many places there are, with the holes.
     #[inline]
     fn len(&self) -> usize {
         self.tail.get().wrapping_sub(self.head.get())
@@ -192,15 +242,15 @@ impl Ring {
     }
 
     #[inline]
-    fn get(&self, number: usize) -> NonNull<Header> {
+    fn slot(&self, number: usize) -> &Slot {
         let slots = self.slots();
-        slots[number & (slots.len() - 1)].get()
+        &slots[number & (slots.len() - 1)]
     }
 
     /// The one that comes `turns` after the next one. There are more than that.
     #[inline]
-    fn at(&self, turns: usize) -> NonNull<Header> {
-        self.get(self.head.get().wrapping_add(turns))
+    fn at(&self, turns: usize) -> Option<NonNull<Header>> {
+        self.slot(self.head.get().wrapping_add(turns)).get()
     }
 
     #[inline]
@@ -209,8 +259,7 @@ impl Ring {
             self.grow(self.len() + 1);
         }
         let tail = self.tail.get();
-        let slots = self.slots();
-        slots[tail & (slots.len() - 1)].set(header);
+        self.slot(tail).set(Some(header));
         self.tail.set(tail.wrapping_add(1));
     }
 
@@ -221,7 +270,41 @@ impl Ring {
             return None;
         }
         self.head.set(head.wrapping_add(1));
-        Some(self.get(head))
+        let first = self.slot(head).get();
+        if self.holes.get() != 0 {
+            self.trim();
+        }
+        first
+    }
+
+    /// Takes this one out, which may have a number that ends so. `false`: it is not there.
+    fn claim(&self, header: NonNull<Header>, number: u32) -> bool {
+        let turns = number.wrapping_sub(self.head.get() as u32) as usize;
+        if turns >= self.len() || self.at(turns) != Some(header) {
+            return false;
+        }
+        self.slot(self.head.get().wrapping_add(turns)).set(None);
+        self.holes.set(self.holes.get() + 1);
+        self.trim();
+        true
+    }
+
+    /// No hole is the first place, and none the last.
+    fn trim(&self) {
+        while self.len() != 0 && self.slot(self.tail.get().wrapping_sub(1)).get().is_none() {
+            self.tail.set(self.tail.get().wrapping_sub(1));
+            self.holes.set(self.holes.get() - 1);
+        }
+        while self.len() != 0 && self.at(0).is_none() {
+            self.head.set(self.head.get().wrapping_add(1));
+            self.holes.set(self.holes.get() - 1);
+        }
+    }
+
+    /// The last few, the last one first.
+    fn last(&self) -> impl Iterator<Item = NonNull<Header>> {
+        let tail = self.tail.get();
+        (1..=self.len().min(LAST)).filter_map(move |back| self.slot(tail.wrapping_sub(back)).get())
     }
 
     #[inline]
@@ -234,18 +317,17 @@ impl Ring {
     #[cold]
     fn grow(&self, count: usize) {
         let larger = Ring::fresh(count.next_power_of_two());
-        let len = self.len();
-        for (turns, slot) in larger[..len].iter().enumerate() {
-            slot.set(self.at(turns));
+        let (head, last) = (self.head.get(), larger.len() - 1);
+        // They keep their numbers.
+        for turns in 0..self.len() {
+            larger[head.wrapping_add(turns) & last].set(self.at(turns));
         }
-        self.head.set(0);
-        self.tail.set(len);
         // SAFETY: nobody has a reference to the old ones.
         unsafe { *self.slots.get() = larger };
     }
 
     fn fresh(count: usize) -> Box<[Slot]> {
-        vec![Cell::new(NonNull::dangling()); count].into()
+        vec![Cell::new(None); count].into()
     }
 }
 
@@ -268,8 +350,8 @@ mod tests {
                 put += 1;
                 ring.push(number(put));
             }
-            assert_eq!(ring.at(0), number(taken + 1));
-            assert_eq!(ring.at(put - taken - 1), number(put));
+            assert_eq!(ring.at(0), Some(number(taken + 1)));
+            assert_eq!(ring.at(put - taken - 1), Some(number(put)));
             for _ in 0..burst / 2 + 1 {
                 taken += 1;
                 assert_eq!(ring.pop(), Some(number(taken)));
@@ -280,6 +362,53 @@ mod tests {
             taken += 1;
         }
         assert_eq!(taken, put);
+    }
+
+    #[test]
+    fn holes_are_passed_by_and_no_longer_counted() {
+        let ring = Ring::new();
+        let places: Vec<u32> = (1..=70)
+            .map(|n| {
+                let place = ring.tail.get() as u32;
+                ring.push(number(n));
+                place
+            })
+            .collect();
+        for n in [1, 2, 30, 69, 70] {
+            assert!(ring.claim(number(n), places[n - 1]));
+            assert!(!ring.claim(number(n), places[n - 1]), "once");
+        }
+        assert_eq!(
+            (ring.len(), ring.holes.get()),
+            (66, 1),
+            "only the middle one is left"
+        );
+        assert_eq!(
+            ring.last().collect::<Vec<_>>()[..2],
+            [number(68), number(67)]
+        );
+        assert!(
+            !ring.claim(number(31), places[31]),
+            "not at another one's place"
+        );
+        let left: Vec<_> = core::iter::from_fn(|| ring.pop()).collect();
+        assert_eq!(
+            left,
+            (3..=68)
+                .filter(|n| *n != 30)
+                .map(number)
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(ring.holes.get(), 0);
+    }
+
+    /// What was popped is not there any more, though its place has not been used again.
+    #[test]
+    fn what_has_gone_is_not_claimed() {
+        let ring = Ring::new();
+        ring.push(number(1));
+        assert_eq!(ring.pop(), Some(number(1)));
+        assert!(!ring.claim(number(1), 0));
     }
 
     #[test]

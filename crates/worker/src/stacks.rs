@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use trefoil_fiber::{StackPool, check_environment, check_size};
-use trefoil_runtime::{Meter, NewThread, StackUsage};
+use trefoil_runtime::{Meter, NewThread, StackUsage, Thread};
 
 /// The stacks of one runtime, and the size that a thread gets which does not say.
 #[derive(Clone, Debug)]
@@ -70,6 +70,14 @@ impl Stacks {
     }
 
     /// The stack size of this thread, in bytes.
+    /// Whether the thread may run on the stack of another one, of which so many bytes are left: it has what it
+    /// asked for; or, if it asked for nothing, most of what is usual.
+    pub(crate) fn is_enough(&self, thread: &Thread, left: usize) -> bool {
+        let most = self.default_size - self.default_size / 4;
+        // Of one stack with two threads on it nobody could say which one needed it.
+        self.meter.is_none() && left >= thread.stack_size().unwrap_or(most)
+    }
+
     pub(crate) fn size_of(&self, thread: &NewThread) -> usize {
         thread.stack_size().unwrap_or(self.default_size)
     }

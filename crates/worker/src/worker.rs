@@ -115,6 +115,52 @@ impl Worker {
         self.ready.push_new(thread);
     }
 
+    /// [`Runtime::claim`] of a thread that `take` takes from where it waits.
+    #[inline]
+    pub fn claim(
+        &self,
+        thread: &Thread,
+        left: usize,
+        take: impl FnOnce() -> Option<NewThread>,
+    ) -> Option<NewThread> {
+        if !self.stacks.is_enough(thread, left) {
+            return None;
+        }
+        let thread = take()?;
+        let size = self.stacks.size_of(&thread);
+        self.own_stacks.borrow_mut().unreserve(size);
+        Some(thread)
+    }
+
+    /// The same of a thread that was [queued](Worker::push_new) here.
+    #[inline]
+    pub fn claim_queued(&self, thread: &Thread, left: usize) -> Option<NewThread> {
+        self.claim(thread, left, || self.ready.claim(thread))
+    }
+
+    /// [`Runtime::claim_last`] where `take` takes the last one that waits, if it is wanted.
+    pub fn claim_last(
+        &self,
+        left: usize,
+        wanted: &dyn Fn(&Thread) -> bool,
+        take: impl FnOnce(&dyn Fn(&Thread) -> bool) -> Option<NewThread>,
+    ) -> Option<NewThread> {
+        let wanted = |thread: &Thread| self.stacks.is_enough(thread, left) && wanted(thread);
+        let thread = take(&wanted)?;
+        let size = self.stacks.size_of(&thread);
+        self.own_stacks.borrow_mut().unreserve(size);
+        Some(thread)
+    }
+
+    /// The same among those that were [queued](Worker::push_new) here.
+    pub fn claim_last_queued(
+        &self,
+        left: usize,
+        wanted: &dyn Fn(&Thread) -> bool,
+    ) -> Option<NewThread> {
+        self.claim_last(left, wanted, |wanted| self.ready.claim_last(wanted))
+    }
+
     /// How many threads are queued.
     #[must_use]
     #[inline]

@@ -56,7 +56,9 @@ impl Live {
         self.header().context.set(fiber.into_raw().as_ptr());
     }
 
-    /// Makes it the current thread, and runs it until it leaves its stack.
+    /// Makes it the current thread, and runs it until its stack is left. The thread that has left it may be
+    /// another one, which it runs inside of itself, or which ran it (`inline.rs`): then it is the right to run
+    /// that one.
     #[inline]
     pub fn resume(&mut self) -> Left {
         let context = self.header().context.get();
@@ -65,8 +67,9 @@ impl Live {
         // mutably: nobody else resumes the fiber, not even itself.
         let mut fiber = unsafe { Fiber::from_raw(RawFiber::from_ptr(context)) };
         // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
-        let resumed = unsafe { current::with(self.pointer(), || fiber.resume(0)) };
+        let (resumed, last) = unsafe { current::with(self.pointer(), || fiber.resume(0)) };
         let _ = fiber.into_raw();
+        self.turn_into(last);
         match resumed {
             Resumed::Suspended(PARK) => Left::Parked,
             Resumed::Suspended(_) => Left::Yielded,
@@ -91,6 +94,23 @@ impl Live {
 #[inline]
 pub(crate) fn is_one(current: &Header) -> bool {
     !current.context.get().is_null()
+}
+
+/// How much of its stack is left below the caller's frame, in bytes, to a thread that runs and is a fiber.
+pub(crate) fn remaining(current: &Header) -> usize {
+    // SAFETY: `equip` has put the fiber there, or `lend`, and the thread runs.
+    unsafe { RawFiber::from_ptr(current.context.get()).remaining() }
+}
+
+/// The stack of `parent`, which runs, is left and entered as `child`'s from now on.
+pub(crate) fn lend(parent: &Header, child: &Header) {
+    child.context.set(parent.context.get());
+}
+
+/// And no more.
+pub(crate) fn give_back(child: &Header) {
+    child.context.set(ptr::null_mut());
+    child.depth.set(ptr::null());
 }
 
 /// If the current thread is a fiber, it leaves its stack to be parked, and `true` is returned

@@ -208,6 +208,13 @@ impl Thread {
 
     // ----- for runtimes
 
+    /// For a runtime: the size of stack that was asked for, in bytes. `None`: none.
+    #[must_use]
+    pub fn stack_size(&self) -> Option<usize> {
+        let size = self.header().traits.stack_size;
+        (size != 0).then_some(size)
+    }
+
     /// For a runtime: a message that tells the owner to wake this thread, unless one is
     /// on its way already.
     #[must_use]

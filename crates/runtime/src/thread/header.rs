@@ -8,7 +8,8 @@
 //! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm`, `calling` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `waited`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `queued_at`                               | whoever holds the `NewThread`; others read it as a hint |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -17,7 +18,7 @@ use core::fmt;
 use core::num::NonZeroU64;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering, fence};
 use std::os::fd::OwnedFd;
 use std::process;
 use std::sync::Arc;
@@ -136,6 +137,8 @@ pub(crate) struct Header {
     pub(crate) raised: Cell<bool>,
     /// Its cancellation was raised at some time.
     pub(crate) ever_raised: Cell<bool>,
+    /// It has waited where its cancellation would have ended the wait, or has joined a thread that did.
+    pub(crate) waited: Cell<bool>,
     /// What ends its waits early, innermost first.
     pub(crate) limits: Innermost,
     /// It is the first thread of a `run`.
@@ -162,6 +165,8 @@ pub(crate) struct Header {
     pub(crate) alarm: Spin<Option<Arc<OwnedFd>>>,
     /// On which OS thread it is in a system call that a signal ends; 0: it is in none.
     pub(crate) calling: AtomicI32,
+    /// Where to look for it in a queue, until it starts.
+    pub(crate) queued_at: AtomicU32,
 }
 
 impl Header {
@@ -182,6 +187,7 @@ impl Header {
             unwinding: Cell::new(Suspended::default()),
             raised: Cell::new(false),
             ever_raised: Cell::new(false),
+            waited: Cell::new(false),
             limits: Cell::new(core::ptr::null()),
             is_main: Cell::new(false),
             stage: Cell::new(stage),
@@ -203,6 +209,7 @@ impl Header {
             budget: Cell::new(current::BUDGET),
             alarm: Spin::new(None),
             calling: AtomicI32::new(0),
+            queued_at: AtomicU32::new(0),
         }
     }
 

@@ -6,7 +6,9 @@ use std::thread::Result;
 
 use super::Thread;
 use super::header::Header;
+use super::inline;
 use crate::cancel;
+use crate::current;
 use crate::join_word::Joiner;
 use crate::reason::Reason;
 use crate::wait::{Outcome, Wait, Waiter};
@@ -170,10 +172,13 @@ impl<T> JoinHandle<T> {
     }
 
     fn join_by(self, wait: Wait) -> Result<T> {
-        if !self.is_finished() {
+        if !self.is_finished() && !inline::join(&self.thread, &wait) {
             self.wait(wait);
         }
         let header = self.thread.header();
+        if header.waited.get() {
+            current::note_waited();
+        }
         // SAFETY: the thread has ended and this is its only handle, so the result is ours
         // to take; the type is right by the promise made to `new`.
         let result = unsafe { Header::take::<T>(self.thread.pointer()) };

@@ -3,7 +3,8 @@
 //! `Live` is the right to run one fiber. It exists once or, while the thread is parked,
 //! not at all: the parked thread owns itself, and [`Owner::wake`] makes a new one. That
 //! is Rule 4 in types: only the scheduler holds a `Live`, so only the scheduler can
-//! publish a thread as parked or ready, and it does so on its own stack.
+//! publish a thread as parked or ready, and it does so on its own stack. A thread that runs another one
+//! inside of itself (`inline.rs`) lends it this right together with its stack, until the other's end.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -20,6 +21,7 @@ use crate::current;
 use crate::join_word::Hook;
 use crate::owner::Owner;
 use crate::registry;
+use crate::site::Site;
 use crate::state::OwnedWake;
 use crate::usage::Meter;
 
@@ -54,9 +56,15 @@ impl Live {
         unsafe { Thread::borrowed(&self.header) }
     }
 
-    #[cfg(feature = "fibers")]
     pub(super) fn pointer(&self) -> NonNull<Header> {
         self.header
+    }
+
+    /// Its stack was left by this thread, to which the right to run has come, or gone back.
+    #[cfg(feature = "fibers")]
+    #[inline]
+    pub(super) fn turn_into(&mut self, header: NonNull<Header>) {
+        self.header = header;
     }
 
     pub(super) fn header(&self) -> &Header {
@@ -74,7 +82,7 @@ impl Live {
             meter.clean_here();
         }
         // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
-        unsafe { current::with(self.header, || run_current(meter)) };
+        let _ = unsafe { current::with(self.header, || run_current(meter)) };
         if let Some(meter) = meter {
             meter.clean_here();
         }
@@ -205,6 +213,8 @@ pub(super) fn run_current(meter: Option<&Meter>) {
         } else {
             Header::call(header);
             conclude(header, meter);
+            // Also what its locals' destructors did.
+            Site::of(header.as_ref()).ended(header.as_ref().waited.get());
         }
         header.as_ref().locals.free();
         header.as_ref().concluded.set(true);
@@ -227,8 +237,8 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>) {
     // join word says otherwise.
     let (header, panicked) = unsafe { (pointer.as_ref(), Header::is_panic(pointer)) };
     let scope = header.traits.scope.clone();
-    if panicked && let Some(scope) = &scope {
-        scope.child_panicked();
+    if let Some(scope) = &scope {
+        scope.child_ends(panicked, header.waited.get());
     }
     if header.join.is_detached() {
         // SAFETY: the handle has gone, so the result is nobody else's.

@@ -17,6 +17,7 @@ pub(crate) mod fiber;
 mod fork;
 mod handle;
 mod header;
+mod inline;
 mod join;
 mod join_future;
 mod live;

@@ -86,8 +86,7 @@ impl NewThread {
     /// The stack size that was asked for. `None`: the runtime's default.
     #[must_use]
     pub fn stack_size(&self) -> Option<usize> {
-        let size = self.thread().header().traits.stack_size;
-        (size != 0).then_some(size)
+        self.thread().stack_size()
     }
 
     /// Whether it may start on one OS thread alone, which is the one that spawns it: on its worker,
@@ -133,6 +132,11 @@ impl NewThread {
     /// If it is a local thread.
     pub fn start_kernel(self, home: Arc<dyn Runtime>) -> Live {
         self.start(home, 0)
+    }
+
+    /// Starts it on the stack of another fiber, which runs, on the OS thread with this number of an owner.
+    pub(super) fn start_inside(self, home: Arc<dyn Runtime>, owner: usize) -> Live {
+        self.start(home, owner)
     }
 
     pub(crate) fn into_pointer(self) -> NonNull<Header> {

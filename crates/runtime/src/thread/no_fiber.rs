@@ -28,6 +28,14 @@ pub(crate) unsafe fn yield_now(_: &Header) -> bool {
     false
 }
 
+pub(crate) fn remaining(_: &Header) -> usize {
+    0
+}
+
+pub(crate) fn lend(_: &Header, _: &Header) {}
+
+pub(crate) fn give_back(_: &Header) {}
+
 pub(crate) fn limit(_: &Header) -> Option<Limit> {
     None
 }

@@ -3,7 +3,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::thread::Result;
 
 use super::Thread;
 use super::builder::Builder;
+use super::inline;
 use super::join::JoinHandle;
 use crate::cancel;
 use crate::current;
@@ -24,6 +25,8 @@ pub(crate) struct ScopeData {
     running: AtomicUsize,
     /// Children that panicked and whose handles have not returned the panic.
     panics: AtomicUsize,
+    /// A child has waited, in the sense of `Header::waited`.
+    waited: AtomicBool,
     parent: Thread,
 }
 
@@ -34,9 +37,14 @@ impl ScopeData {
         self.running.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn child_panicked(&self) {
-        // Relaxed: ordered by `child_ended`.
-        self.panics.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn child_ends(&self, panicked: bool, waited: bool) {
+        // Relaxed, twice: ordered by `child_ended`.
+        if panicked {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+        }
+        if waited {
+            self.waited.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A handle has returned the panic of its thread.
@@ -118,6 +126,7 @@ where
         data: Arc::new(ScopeData {
             running: AtomicUsize::new(0),
             panics: AtomicUsize::new(0),
+            waited: AtomicBool::new(false),
             parent: current::thread(),
         }),
         scope: PhantomData,
@@ -125,7 +134,12 @@ where
     };
     // The body's panic is caught, so that the wait is not in the middle of an unwinding.
     let result = panic::catch_unwind(AssertUnwindSafe(|| body(&scope)));
-    let _ = current::wait_until(&wait, || scope.data.all_ended());
+    let ended = || scope.data.all_ended();
+    inline::run_children(&scope.data, &wait, ended);
+    let _ = current::wait_until(&wait, ended);
+    if scope.data.waited.load(Ordering::Relaxed) {
+        current::note_waited();
+    }
     match result {
         Err(payload) => cancel::resume(payload),
         Ok(_) if scope.data.panics.load(Ordering::Relaxed) != 0 => {
