@@ -43,6 +43,7 @@ pub mod condvar;
 pub mod fs;
 pub mod future;
 pub mod identity;
+pub mod inline;
 pub mod interval;
 pub mod join_two;
 pub mod lazy_lock;

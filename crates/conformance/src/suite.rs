@@ -157,6 +157,23 @@ macro_rules! suite {
                 yielding_threads_do_not_starve_timers,
                 yielding_threads_take_turns,
             }
+            inline {
+                a_joiner_runs_it,
+                it_is_itself,
+                its_locals_end_with_it,
+                how_it_ends_is_its_result,
+                it_may_wait,
+                an_unpark_of_the_joiner_is_kept,
+                a_joiner_of_one_that_waits_is_told_at_once,
+                a_joiner_within_a_timeout_is_told_at_once,
+                others_have_their_turn,
+                joins_nest_as_deep_as_they_like,
+                who_asked_for_more_has_its_own_stack,
+                it_is_joined_in_an_unwinding,
+                no_suspend_refuses_it,
+                a_scope_runs_its_own,
+                threads_of_a_scope_may_need_each_other,
+            }
             scope {
                 children_borrow,
                 a_scope_returns_its_value,
@@ -863,6 +880,7 @@ mod tests {
         ("memory", include_str!("memory.rs")),
         ("park", include_str!("park.rs")),
         ("time", include_str!("time.rs")),
+        ("inline", include_str!("inline.rs")),
         ("scope", include_str!("scope.rs")),
         ("locals", include_str!("locals.rs")),
         ("join_two", include_str!("join_two.rs")),

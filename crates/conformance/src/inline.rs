@@ -1,0 +1,322 @@
+//! A thread that its joiner runs on its own stack is a thread like any other.
+//!
+//! That it is run so is seen by where its locals lie: near the joiner's. With several workers another one may
+//! have taken it, so that is only asserted where a worker cannot.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use trefoil_runtime::cancel::Cancelled;
+use trefoil_runtime::thread::{self, Builder, JoinHandle};
+use trefoil_runtime::time::timeout;
+use trefoil_runtime::{Model, Reason, thread_local, threads};
+use trefoil_sync::channel::{bounded, unbounded};
+
+use crate::Subject;
+use crate::subject::run;
+use crate::witness::{Witness, refusal, until, until_waiting};
+
+/// All threads that this spawns come from one line.
+fn child<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new().name("child".into()).spawn(f).unwrap()
+}
+
+/// So many threads of a line that never wait, that the next one is expected not to.
+fn train() {
+    for number in 0..300 {
+        assert_eq!(child(move || number).join().unwrap(), number);
+    }
+}
+
+/// Where the caller's locals are.
+fn here() -> usize {
+    let local = 0_u8;
+    std::hint::black_box(&raw const local).addr()
+}
+
+/// Whether what lies there is on the caller's stack.
+fn is_near(address: usize) -> bool {
+    here().abs_diff(address) < 32 << 10
+}
+
+/// A joiner runs a thread that has not started on its own stack, if threads of its line do not wait; and not
+/// on kernel threads, which have started.
+pub fn a_joiner_runs_it<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        // A local thread is taken by no other worker.
+        if S::MODEL == Model::Kernel {
+            assert!(!is_near(child(here).join().unwrap()));
+            return;
+        }
+        let local = || thread::spawn_local(here).join().unwrap();
+        let near = (0..300).map(|_| local()).filter(|at| is_near(*at)).count();
+        assert!(near >= 200, "{near} of 300");
+    });
+}
+
+/// It has its own name, number and locals, and the joiner keeps its own.
+pub fn it_is_itself<S: Subject>() {
+    thread_local! {
+        static OWN: Cell<u32> = const { Cell::new(0) };
+    }
+    run::<S, _>(|| {
+        train();
+        OWN.set(7);
+        let me = thread::current();
+        let joiner = me.clone();
+        let thread = child(move || {
+            assert!(!joiner.is_current());
+            assert_eq!(OWN.replace(8), 0);
+            thread::current()
+        });
+        let id = thread.thread().id();
+        let was = thread.join().unwrap();
+        assert_eq!((was.id(), was.name()), (id, Some("child")));
+        assert!(me.is_current() && thread::current().id() == me.id());
+        assert_eq!(OWN.get(), 7);
+    });
+}
+
+/// Its locals are dropped at its end, as it, and before the joiner goes on.
+pub fn its_locals_end_with_it<S: Subject>() {
+    struct Tells(Cell<Option<Arc<AtomicBool>>>);
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let told = self.0.take().unwrap();
+            told.store(thread::current().name() == Some("child"), Ordering::Relaxed);
+        }
+    }
+    thread_local! {
+        static TELLS: Tells = const { Tells(Cell::new(None)) };
+    }
+    run::<S, _>(|| {
+        train();
+        let told = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&told);
+        child(move || TELLS.with(|tells| tells.0.set(Some(tell))))
+            .join()
+            .unwrap();
+        assert!(told.load(Ordering::Relaxed));
+    });
+}
+
+/// Its panic and its cancellation are its own.
+pub fn how_it_ends_is_its_result<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let panic = child(|| -> () { panic!("no luck") }).join().unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"no luck"));
+        let cancelled = child(|| {
+            thread::current().cancel();
+            thread::park();
+        });
+        assert!(cancelled.join().unwrap_err().is::<Cancelled>());
+        assert!(!thread::is_cancelled());
+        let never = child(|| unreachable!("it was cancelled before it began"));
+        never.cancel();
+        // Another worker may have begun it before.
+        let _ = never.join();
+    });
+}
+
+/// It may wait for anything, while the joiner waits for it, and others see both.
+pub fn it_may_wait<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let (send, receive) = bounded(0);
+        let joiner = Builder::new()
+            .name("joiner".into())
+            .spawn(move || child(move || receive.recv().unwrap()).join().unwrap())
+            .unwrap();
+        until_waiting(joiner.thread(), Reason::Join);
+        let waiting = || {
+            let threads = threads();
+            let child = threads
+                .iter()
+                .find(|info| info.name.as_deref() == Some("child"));
+            child
+                .and_then(|child| child.waiting)
+                .is_some_and(|waiting| waiting.reason == Reason::Receive)
+        };
+        until(waiting);
+        // What wakes the joiner does not wake it, and is kept.
+        joiner.thread().unpark();
+        thread::yield_now();
+        assert!(waiting());
+        send.send(5).unwrap();
+        assert_eq!(joiner.join().unwrap(), 5);
+    });
+}
+
+/// An unpark that comes to the joiner meanwhile is remembered.
+pub fn an_unpark_of_the_joiner_is_kept<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let me = thread::current();
+        child(move || me.unpark()).join().unwrap();
+        thread::park(); // at once
+    });
+}
+
+/// Threads of a line that wait are not run by who joins them: it can be told that it was cancelled.
+pub fn a_joiner_of_one_that_waits_is_told_at_once<S: Subject>() {
+    run::<S, _>(|| {
+        let witness = Witness::new();
+        let token = witness.token();
+        let (send, receive) = unbounded::<()>();
+        let joiner = thread::spawn(move || {
+            let _token = token;
+            // The first one of its line: nobody knows whether it waits.
+            child(move || receive.recv().unwrap()).join()
+        });
+        until_waiting(joiner.thread(), Reason::Join);
+        joiner.cancel();
+        until(|| witness.dropped() == 1);
+        assert!(joiner.join().unwrap_err().is::<Cancelled>());
+        send.send(()).unwrap();
+    });
+}
+
+/// The same within a timeout, whatever the line's threads did before.
+pub fn a_joiner_within_a_timeout_is_told_at_once<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let (send, receive) = unbounded::<()>();
+        let joined = timeout(Duration::from_millis(5), || {
+            child(move || receive.recv().unwrap()).join()
+        });
+        assert!(joined.is_err());
+        send.send(()).unwrap();
+    });
+}
+
+/// Who joins and joins lets others have their turn.
+pub fn others_have_their_turn<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let done = Arc::new(AtomicBool::new(false));
+        let set = Arc::clone(&done);
+        let other = thread::spawn(move || set.store(true, Ordering::Relaxed));
+        while !done.load(Ordering::Relaxed) {
+            child(|| ()).join().unwrap();
+        }
+        other.join().unwrap();
+    });
+}
+
+/// However deep threads join threads: where a stack would become short, the next one has its own.
+pub fn joins_nest_as_deep_as_they_like<S: Subject>() {
+    fn nest(depth: u32) -> u32 {
+        let _frame = std::hint::black_box([0_u8; 512]);
+        match depth {
+            0 => 0,
+            _ => child(move || nest(depth - 1)).join().unwrap() + 1,
+        }
+    }
+    let depth = if S::MODEL == Model::Kernel {
+        300
+    } else {
+        5_000
+    };
+    run::<S, _>(move || {
+        train();
+        assert_eq!(nest(depth), depth);
+        assert_eq!(nest(depth), depth);
+    });
+}
+
+/// A thread that asked for a larger stack than is left has its own.
+pub fn who_asked_for_more_has_its_own_stack<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let small = Builder::new().stack_size(64 << 10);
+        let at = small.spawn(|| {
+            let large = || Builder::new().stack_size(4 << 20).spawn_local(here);
+            let usual = || Builder::new().spawn_local(here);
+            let far = |thread: std::io::Result<thread::LocalJoinHandle<usize>>| {
+                thread.is_ok_and(|thread| is_near(thread.join().unwrap()))
+            };
+            (0..200).any(|_| far(large()) || far(usual()))
+        });
+        assert!(!at.unwrap().join().unwrap());
+    });
+}
+
+/// A join in a destructor, while the thread unwinds.
+pub fn it_is_joined_in_an_unwinding<S: Subject>() {
+    struct Joins(Option<JoinHandle<u32>>);
+    impl Drop for Joins {
+        fn drop(&mut self) {
+            assert!(thread::panicking());
+            assert_eq!(self.0.take().unwrap().join().unwrap(), 3);
+        }
+    }
+    run::<S, _>(|| {
+        train();
+        let unwound = panic::catch_unwind(AssertUnwindSafe(|| {
+            let _joins = Joins(Some(child(|| if thread::panicking() { 4 } else { 3 })));
+            panic!("on purpose");
+        }));
+        assert!(unwound.is_err());
+    });
+}
+
+/// Inside `no_suspend` it is a wait like any other.
+pub fn no_suspend_refuses_it<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let thread = child(|| thread::park_timeout(Duration::from_millis(1)));
+        let sentence = refusal(|| thread::no_suspend(|| thread.join()));
+        assert!(sentence.contains("no_suspend"), "{sentence}");
+    });
+}
+
+/// At its end a scope runs those of its threads that have not started, and no others.
+pub fn a_scope_runs_its_own<S: Subject>() {
+    run::<S, _>(|| {
+        let strangers = Arc::new(AtomicUsize::new(0));
+        let near = AtomicUsize::new(0);
+        let (gate, wait) = unbounded::<()>();
+        let strange = {
+            let (strangers, wait) = (Arc::clone(&strangers), wait.clone());
+            move || {
+                strangers.fetch_add(usize::from(wait.recv().is_ok()), Ordering::Relaxed);
+            }
+        };
+        let before: Vec<_> = (0..3).map(|_| thread::spawn(strange.clone())).collect();
+        let ended = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| {
+                    near.fetch_add(usize::from(is_near(here())), Ordering::Relaxed);
+                    ended.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+        });
+        // The strangers wait for what comes only now.
+        assert_eq!(ended.load(Ordering::Relaxed), 10);
+        assert_eq!(strangers.load(Ordering::Relaxed), 0);
+        (0..3).for_each(|_| gate.send(()).unwrap());
+        before.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(strangers.load(Ordering::Relaxed), 3);
+    });
+}
+
+/// Threads of a scope that need each other end, in whichever order they are run.
+pub fn threads_of_a_scope_may_need_each_other<S: Subject>() {
+    run::<S, _>(|| {
+        for _ in 0..50 {
+            let (send, receive) = bounded(0);
+            let (answer, answered) = bounded(0);
+            thread::scope(|scope| {
+                scope.spawn(|| send.send(3).unwrap());
+                scope.spawn(|| answered.recv().unwrap());
+                scope.spawn(|| answer.send(receive.recv().unwrap()).unwrap());
+            });
+        }
+    });
+}
