@@ -9,7 +9,7 @@
 //! |----------|---------------------------------------------------------|---------------------------------------|
 //! | a slot   | a thread, or null: none, or it was taken                | the worker; anybody, by exchange for null |
 //! | `tail`   | the number of the next thread                           | the worker                            |
-//! | `head`   | all of lower numbers have been taken                    | the worker; others, by an exchange    |
+//! | `head`   | all of lower numbers have been taken; and how often the ring has grown | the worker; others, by an exchange |
 //! | `buffer` | the ring                                                | the worker, when it grows             |
 //!
 //! The thread of number `n` is put into slot `n` modulo the ring's size, when all up to `n - size` are
@@ -18,10 +18,10 @@
 //! 1. a number below `tail` whose slot is null has been taken, for good. Who has found that of all from
 //!    `head` on may set `head` behind them, if it is still what it was. The worker's own store may set it
 //!    back to what it has found itself; that is true as well.
-//! 2. Who reads `head`, then `tail`, then `buffer` looks into a ring that is no older than that `tail`.
-//!    When the ring grows, the threads get new numbers, from `tail` on: first `head` is set to `tail`, so
-//!    that no exchange of an old `head` succeeds any more, then they are moved, then the ring is told, then
-//!    `tail`. So nobody takes a slot for taken that has been moved.
+//! 2. When the ring grows, threads are moved, and others may take for taken what they find no more. So the
+//!    worker tells the new ring first, and then sets `head` to what it was before, with one more growth in
+//!    it: what others have set meanwhile is void, and no exchange of an old `head` succeeds any more. Who
+//!    reads `head`, then `tail`, then `buffer` looks into a ring that is no older than that `head`.
 //! 3. Who looks with an old `head` may find a thread of a higher number in the slot. It takes it: only the
 //!    order suffers.
 //!
@@ -34,14 +34,26 @@ use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// What a new ring has room for.
 const FIRST: usize = if cfg!(trefoil_loom) { 2 } else { 64 };
+/// So many bits of `head` are a number, which begins anew after a year of ten million threads a second; the
+/// others count how often the ring has grown.
+const NUMBER_BITS: u32 = 48;
+const NUMBERS: u64 = (1 << NUMBER_BITS) - 1;
+
+/// How many numbers there are from one on to another.
+#[inline]
+fn between(head: u64, tail: u64) -> usize {
+    (tail.wrapping_sub(head) & NUMBERS) as usize
+}
 
 /// The worker's end, which stays on its OS thread.
 pub(crate) struct Queue<T> {
     shared: Arc<Shared<T>>,
+    /// How often the ring has grown.
+    growths: Cell<u64>,
     /// Only one OS thread puts something in.
     _not_sync: PhantomData<Cell<()>>,
 }
@@ -52,8 +64,8 @@ pub(crate) struct Others<T> {
 }
 
 struct Shared<T> {
-    head: Apart<AtomicUsize>,
-    tail: Apart<AtomicUsize>,
+    head: Apart<AtomicU64>,
+    tail: Apart<AtomicU64>,
     buffer: AtomicPtr<Ring<T>>,
     /// All rings there were, the present one last; for the worker, and for who drops the queue.
     rings: UnsafeCell<Vec<NonNull<Ring<T>>>>,
@@ -76,11 +88,12 @@ impl<T> Queue<T> {
         let ring = Ring::boxed(FIRST);
         Queue {
             shared: Arc::new(Shared {
-                head: Apart(AtomicUsize::new(0)),
-                tail: Apart(AtomicUsize::new(0)),
+                head: Apart(AtomicU64::new(0)),
+                tail: Apart(AtomicU64::new(0)),
                 buffer: AtomicPtr::new(ring.as_ptr()),
                 rings: UnsafeCell::new(vec![ring]),
             }),
+            growths: Cell::new(0),
             _not_sync: PhantomData,
         }
     }
@@ -100,8 +113,9 @@ impl<T> Queue<T> {
 
     /// By the worker.
     #[inline]
-    fn set_head(&self, head: usize) {
+    fn set_head(&self, number: u64) {
         let word = &self.shared.head.0;
+        let head = self.growths.get() << NUMBER_BITS | number & NUMBERS;
         // Release: pairs with `Shared::first`. A store may set it back: point 1 of the file's head. For loom see
         // `fill`.
         if cfg!(trefoil_loom) {
@@ -111,83 +125,65 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The number that the next pointer will get, unless the ring grows meanwhile.
-    pub(crate) fn next_number(&self) -> usize {
+    /// The number that the next pointer will get.
+    #[inline]
+    pub(crate) fn next_number(&self) -> u64 {
         // Relaxed: only we write it.
         self.shared.tail.0.load(Ordering::Relaxed)
     }
 
-    /// Makes room for one more, and tells its number. `renumber` is told the new number of each that is moved.
+    /// Puts it behind all others.
     #[inline]
-    pub(crate) fn make_room(&self, renumber: impl Fn(NonNull<T>, usize)) -> usize {
+    pub(crate) fn push(&self, item: NonNull<T>) {
         let tail = self.next_number();
         // Acquire: pairs with the exchange of who has seen the slots below it null: so our store comes after
         // what made them null.
         let head = self.shared.head.0.load(Ordering::Acquire);
-        if head == tail {
-            return tail;
-        }
-        let ring = self.ring();
+        let len = between(head, tail);
         // Relaxed: what we have seen null is null before our next store to it.
-        let hollow = ring.slot(head).load(Ordering::Relaxed).is_null();
-        if hollow || tail.wrapping_sub(head) >= ring.0.len() {
-            self.tidy_or_grow(renumber);
+        if len != 0 && self.ring().slot(head).load(Ordering::Relaxed).is_null() {
+            self.tidy(tail);
         }
-        self.next_number()
+        if len >= self.ring().0.len() {
+            self.make_room(tail);
+        }
+        fill(self.ring().slot(tail), item);
+        // Release: pairs with `Shared::first`: the slot has been filled.
+        self.shared.tail.0.store(tail + 1, Ordering::Release);
     }
 
-    /// Puts it behind all others. Right after [`make_room`](Queue::make_room).
-    #[inline]
-    pub(crate) fn push(&self, item: NonNull<T>) {
-        let tail = self.next_number();
-        let slot = self.ring().slot(tail);
-        fill(slot, item);
-        // Release: pairs with `Shared::first`: the slot has been filled.
-        self.shared
-            .tail
-            .0
-            .store(tail.wrapping_add(1), Ordering::Release);
+    /// Passes by what was taken out of the middle. Tells the number of the first that is left.
+    fn tidy(&self, tail: u64) -> u64 {
+        let mut head = self.first_number();
+        let ring = self.ring();
+        while head != tail & NUMBERS && ring.slot(head).load(Ordering::Relaxed).is_null() {
+            head = (head + 1) & NUMBERS;
+        }
+        self.set_head(head);
+        head
     }
 
     #[cold]
-    fn tidy_or_grow(&self, renumber: impl Fn(NonNull<T>, usize)) {
-        let tail = self.next_number();
-        let mut head = self.shared.head.0.load(Ordering::Acquire);
-        let ring = self.ring();
-        // Relaxed: what we have seen null is null before our next store to it.
-        while head != tail && ring.slot(head).load(Ordering::Relaxed).is_null() {
-            head = head.wrapping_add(1);
-        }
-        self.set_head(head);
-        if tail.wrapping_sub(head) >= ring.0.len() {
-            self.grow(head, renumber);
+    fn make_room(&self, tail: u64) {
+        let head = self.tidy(tail);
+        if between(head, tail) >= self.ring().0.len() {
+            self.grow(head, tail);
         }
     }
 
-    fn grow(&self, head: usize, renumber: impl Fn(NonNull<T>, usize)) {
-        let tail = self.next_number();
+    fn grow(&self, head: u64, tail: u64) {
         let old = self.ring();
         let new = Ring::boxed(old.0.len() * 2);
-        // First of all: point 2 of the file's head.
-        self.set_head(tail);
-        let mut number = tail;
-        // Each slot once: numbers above have the same ones.
-        for from in 0..old.0.len() {
-            // Acquire: the item was put in by us; an exchange, for others may take it.
-            let item = old
-                .slot(head.wrapping_add(from))
-                .swap(ptr::null_mut(), Ordering::Acquire);
-            if let Some(item) = NonNull::new(item) {
-                renumber(item, number);
+        for number in (0..between(head, tail)).map(|turns| head + turns as u64) {
+            if let Some(item) = take(old.slot(number)) {
                 // SAFETY: we have just made it.
-                let slot = unsafe { new.as_ref() }.slot(number);
-                fill(slot, item);
-                number = number.wrapping_add(1);
+                fill(unsafe { new.as_ref() }.slot(number), item);
             }
         }
-        // Release, twice: pairs with `Shared::first`.
+        // Release: pairs with `Shared::first`.
         self.shared.buffer.store(new.as_ptr(), Ordering::Release);
-        self.shared.tail.0.store(number, Ordering::Release);
+        self.growths.set(self.growths.get() + 1);
+        self.set_head(head);
         // SAFETY: only the worker touches it, in here, and keeps no reference to it.
         unsafe { (*self.shared.rings.get()).push(new) };
     }
@@ -196,24 +192,25 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn pop(&self) -> Option<NonNull<T>> {
         let tail = self.next_number();
-        let begin = self.shared.head.0.load(Ordering::Relaxed);
-        if begin == tail {
+        let mut head = self.first_number();
+        let mut left = between(head, tail);
+        if left == 0 {
             return None;
         }
         let ring = self.ring();
-        let mut head = begin;
         let mut found = None;
-        while found.is_none() && head != tail {
-            found = ring.take(head);
-            head = head.wrapping_add(1);
+        while found.is_none() && left != 0 {
+            found = take(ring.slot(head));
+            head += 1;
+            left -= 1;
         }
         self.set_head(head);
         found
     }
 
-    /// Takes this one out, which may have this number. `false`: it is not there.
+    /// Takes this one out, which may have a number that ends so. `false`: it is not there.
     #[inline]
-    pub(crate) fn claim(&self, item: NonNull<T>, number: usize) -> bool {
+    pub(crate) fn claim(&self, item: NonNull<T>, number: u64) -> bool {
         let slot = self.ring().slot(number);
         // Relaxed: we put it in ourselves. Who exchanges first has it.
         slot.load(Ordering::Relaxed) == item.as_ptr()
@@ -227,12 +224,23 @@ impl<T> Queue<T> {
                 .is_ok()
     }
 
+    /// What is put at this number, if nobody has taken it: for a look from afar.
+    #[inline]
+    pub(crate) fn peek(&self, number: u64) -> *const T {
+        self.ring().slot(number).load(Ordering::Relaxed)
+    }
+
+    /// The number of the first, or of one before it.
+    #[inline]
+    pub(crate) fn first_number(&self) -> u64 {
+        self.shared.head.0.load(Ordering::Relaxed) & NUMBERS
+    }
+
     /// Takes the last one. It may look at no more than `most` places that are empty.
     pub(crate) fn pop_last(&self, most: usize) -> Option<NonNull<T>> {
         let tail = self.next_number();
-        let head = self.shared.head.0.load(Ordering::Relaxed);
-        let here = tail.wrapping_sub(head).min(most);
-        (1..=here).find_map(|back| self.ring().take(tail.wrapping_sub(back)))
+        let here = between(self.first_number(), tail).min(most);
+        (1..=here).find_map(|back| take(self.ring().slot(tail.wrapping_sub(back as u64))))
     }
 
     /// How many there are, at most.
@@ -270,9 +278,9 @@ impl<T> Shared<T> {
     fn len(&self) -> usize {
         // Relaxed: a hint. Who is about to sleep looks after a fence.
         let head = self.head.0.load(Ordering::Relaxed);
-        let len = self.tail.0.load(Ordering::Relaxed).wrapping_sub(head);
+        let len = between(head, self.tail.0.load(Ordering::Relaxed));
         // The tail that was read may be older than the head.
-        if len > usize::MAX / 2 { 0 } else { len }
+        if len > NUMBERS as usize / 2 { 0 } else { len }
     }
 
     /// The first that `look` finds in a slot, by anybody. `takes`: then the slot is empty.
@@ -285,18 +293,19 @@ impl<T> Shared<T> {
             // SAFETY: rings live as long as the queue.
             let ring = unsafe { &*buffer };
             // With an old head there are more numbers than slots.
-            let len = tail.wrapping_sub(begin).min(ring.0.len());
+            let len = between(begin, tail).min(ring.0.len());
             let mut empty = 0;
             let mut found = None;
             while found.is_none() && empty < len {
-                found = look(ring.slot(begin.wrapping_add(empty)));
+                found = look(ring.slot(begin + empty as u64));
                 empty += usize::from(takes || found.is_none());
             }
             if empty != 0 {
                 // Release: pairs with `make_room`: we have seen them null. Relaxed: it has moved.
+                let number = (begin + empty as u64) & NUMBERS;
                 let _ = self.head.0.compare_exchange(
                     begin,
-                    begin.wrapping_add(empty),
+                    begin & !NUMBERS | number,
                     Ordering::Release,
                     Ordering::Relaxed,
                 );
@@ -341,13 +350,8 @@ impl<T> Ring<T> {
     }
 
     #[inline]
-    fn slot(&self, number: usize) -> &AtomicPtr<T> {
-        &self.0[number & (self.0.len() - 1)]
-    }
-
-    #[inline]
-    fn take(&self, number: usize) -> Option<NonNull<T>> {
-        take(self.slot(number))
+    fn slot(&self, number: u64) -> &AtomicPtr<T> {
+        &self.0[number as usize & (self.0.len() - 1)]
     }
 }
 
@@ -376,8 +380,8 @@ mod tests {
         NonNull::without_provenance(core::num::NonZero::new(number * 8).unwrap())
     }
 
-    fn push(queue: &Queue<u64>, number: usize) -> usize {
-        let place = queue.make_room(|_, _| ());
+    fn push(queue: &Queue<u64>, number: usize) -> u64 {
+        let place = queue.next_number();
         queue.push(item(number));
         place
     }
@@ -417,7 +421,7 @@ mod tests {
     fn what_was_claimed_is_passed_by() {
         let queue = Queue::new();
         let others = queue.others();
-        let places: Vec<usize> = (1..=5).map(|number| push(&queue, number)).collect();
+        let places: Vec<u64> = (1..=5).map(|number| push(&queue, number)).collect();
         for number in [1, 3, 5] {
             assert!(queue.claim(item(number), places[number - 1]));
             assert!(!queue.claim(item(number), places[number - 1]), "once");
@@ -446,17 +450,31 @@ mod tests {
     #[test]
     fn those_that_are_moved_can_still_be_claimed() {
         let queue = Queue::new();
-        let places = core::cell::RefCell::new(std::collections::HashMap::new());
-        for number in 1..=FIRST * 3 {
-            let place =
-                queue.make_room(|item, place| drop(places.borrow_mut().insert(item, place)));
-            places.borrow_mut().insert(item(number), place);
-            queue.push(item(number));
-        }
-        for (item, place) in places.into_inner() {
-            assert!(queue.claim(item, place));
+        let places: Vec<u64> = (1..=FIRST * 3).map(|number| push(&queue, number)).collect();
+        for (number, place) in places.into_iter().enumerate() {
+            assert!(queue.claim(item(number + 1), place));
         }
         assert!(queue.pop().is_none());
+    }
+
+    /// Numbers begin anew some day.
+    #[cfg(not(trefoil_loom))]
+    #[test]
+    fn numbers_may_wrap() {
+        let queue = Queue::new();
+        let others = queue.others();
+        queue.shared.tail.0.store(NUMBERS - 2, Ordering::Relaxed);
+        queue.set_head(NUMBERS - 2);
+        let places: Vec<u64> = (1..=FIRST * 3).map(|number| push(&queue, number)).collect();
+        assert_eq!(queue.len(), FIRST * 3);
+        assert!(queue.claim(item(4), places[3]));
+        for number in [1, 2, 3, 5] {
+            assert_eq!(others.steal(), Some(item(number)));
+        }
+        for number in 6..=FIRST * 3 {
+            assert_eq!(queue.pop(), Some(item(number)));
+        }
+        assert!(queue.pop().is_none() && others.is_empty() && queue.len() == 0);
     }
 
     /// Others steal all the time, seen from `items` things: each is taken once.
@@ -584,7 +602,7 @@ mod tests {
                 let others = queue.others();
                 push(&queue, 1);
                 push(&queue, 2);
-                let sign = loom::sync::Arc::new(AtomicUsize::new(0));
+                let sign = loom::sync::Arc::new(AtomicU64::new(0));
                 let seen = loom::sync::Arc::clone(&sign);
                 let looks = thread::spawn(move || {
                     // Acquire: pairs with the store below.

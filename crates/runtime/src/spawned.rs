@@ -1,16 +1,19 @@
 //! A worker's queue of threads that have not started: `spawn_queue.rs`, filled with threads.
 
 use core::fmt;
-use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
 use crate::spawn_queue::{Others, Queue};
-use crate::thread::{Header, NewThread, Thread};
+use crate::thread::{Header, NewThread, Thread, fiber};
 
 /// How many threads one worker takes from another at a time, at most.
 const MOST_STOLEN: usize = 32;
 /// How many places [`SpawnQueue::claim_last`] looks at.
 const LAST: usize = 16;
+/// What so many threads are made of does not stay in the cache until they start.
+const MANY: usize = 2048;
+/// So many turns ahead a control block is asked for.
+const AHEAD: u64 = 8;
 
 /// Threads that were spawned on one worker and have not started, first in, first out. Other workers may
 /// [take](Stealer) them, and a thread of the worker that joins one may [take it out](SpawnQueue::claim).
@@ -39,19 +42,20 @@ impl SpawnQueue {
     #[inline]
     pub fn push(&self, thread: NewThread) {
         debug_assert!(!thread.is_local(), "others may take it");
-        // SAFETY: who moves a thread has taken it out, so it is alive.
-        let number = self
-            .0
-            .make_room(|moved, number| unsafe { note(moved, number) });
         let header = thread.into_pointer();
+        // Relaxed: a hint, which ends as the number does; only who finds the thread in that slot takes it.
+        let number = self.0.next_number() as u32;
         // SAFETY: we have just been given it.
-        unsafe { note(header, number) };
+        unsafe { header.as_ref() }
+            .queued_at
+            .store(number, Ordering::Relaxed);
         self.0.push(header);
     }
 
     /// Takes the first.
     #[inline]
     pub fn pop(&self) -> Option<NewThread> {
+        self.prefetch(self.0.first_number());
         // SAFETY: `push` put it in, and it was taken out once.
         self.0
             .pop()
@@ -64,10 +68,20 @@ impl SpawnQueue {
         let header = thread.pointer();
         // Relaxed: a hint.
         let number = thread.header().queued_at.load(Ordering::Relaxed);
+        self.prefetch(u64::from(number));
         // SAFETY: it was there, so `push` put it in; and it was taken out once.
         self.0
-            .claim(header, number as usize)
+            .claim(header, u64::from(number))
             .then(|| unsafe { NewThread::from_pointer(header) })
+    }
+
+    /// Asks for the thread that comes some turns after this one.
+    #[inline]
+    fn prefetch(&self, number: u64) {
+        if self.len() >= MANY {
+            // Others may take it, and free it: it is not read.
+            fiber::prefetch_block(self.0.peek(number.wrapping_add(AHEAD)));
+        }
     }
 
     /// Takes the last thread out, if it is `wanted`. It looks at the last few places.
@@ -96,18 +110,6 @@ impl SpawnQueue {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// Where the thread is found in the queue. Of the number it has all that tells the slot.
-///
-/// # Safety
-///
-/// The header is alive.
-unsafe fn note(header: NonNull<Header>, number: usize) {
-    // SAFETY: the caller's promise.
-    let queued_at = unsafe { &header.as_ref().queued_at };
-    // Relaxed: a hint; only who finds the thread in that slot takes it.
-    queued_at.store(number as u32, Ordering::Relaxed);
 }
 
 impl Stealer {

@@ -188,6 +188,12 @@ pub(crate) fn prefetch_header(header: NonNull<Header>) {
     prefetch(header.as_ptr().cast(), 3);
 }
 
+/// Asks for all of a control block that is about to be used. It may have gone.
+#[inline(always)]
+pub(crate) fn prefetch_block(header: *const Header) {
+    prefetch(header.cast(), 5);
+}
+
 /// Asks for what a thread's turn begins with: where its stack is entered and the frames above, and its
 /// fiber's record.
 /// A thread that has not left its stack yet has neither.

@@ -48,6 +48,9 @@ pub(crate) fn extent(_: &Header) -> Option<Extent> {
 pub(crate) fn prefetch_header(_: NonNull<Header>) {}
 
 #[inline(always)]
+pub(crate) fn prefetch_block(_: *const Header) {}
+
+#[inline(always)]
 pub(crate) fn prefetch_stack(_: &Header) {}
 
 #[inline(always)]
