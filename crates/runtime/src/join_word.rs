@@ -83,6 +83,15 @@ impl JoinWord {
         Ending { before }
     }
 
+    /// The same by the thread that has the handle: nobody else can come to the word.
+    pub(crate) fn finish_alone(&self) -> Ending {
+        // Relaxed, twice: as above.
+        let before = self.0.load(Ordering::Relaxed);
+        self.0
+            .store(ptr::without_provenance_mut(DONE), Ordering::Relaxed);
+        Ending { before }
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         // Acquire: pairs with `finish`.
         self.0.load(Ordering::Acquire).addr() == DONE

@@ -265,53 +265,62 @@ impl Builder {
     /// `F` and `T` outlive the thread, and are `Send`; unless the builder is [`here`](Builder::here),
     /// and the handle stays here too.
     #[track_caller]
+    #[inline]
     pub(super) unsafe fn spawn_in<F: FnOnce() -> T, T>(
         self,
         scope: Option<Arc<ScopeData>>,
         f: F,
     ) -> io::Result<JoinHandle<T>> {
-        let model = self.model;
-        let traits = match self.checked() {
-            Ok(traits) => Traits { scope, ..traits },
-            Err(refused) => {
-                scope.inspect(|scope| scope.child_ended());
-                return Err(refused);
-            }
+        if let Err(refused) = self.check() {
+            scope.inspect(|scope| scope.child_ended());
+            return Err(refused);
+        }
+        let me = current::thread_ref();
+        // SAFETY: the current thread is alive, has started, and does not change while it is in here.
+        let (spawner, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
+        let model = self.model.unwrap_or(spawner.model);
+        let placed = !self.placement.is_empty();
+        let traits = Traits {
+            name: self.name.map(String::into_boxed_str),
+            stack_size: self.stack_size.unwrap_or(0),
+            domain: spawner.traits.domain,
+            scope,
+            only_on: self.only_on,
+            placement: placed.then(|| Box::new(self.placement)),
+            spawned_at: Some(Location::caller()),
         };
-        current::with_runtime(|runtime| {
-            let model = model.unwrap_or(runtime.model());
-            // SAFETY: the caller's promise, passed on.
-            let (thread, handle) = unsafe { NewThread::make(f, model, traits) };
-            match start(runtime, thread, model) {
-                Ok(()) => Ok(handle),
-                Err(refused) => {
-                    // It has ended without having begun; a scope need not hear of it.
-                    let _ = handle.join();
-                    Err(refused)
-                }
+        // SAFETY: the caller's promise, passed on.
+        let (thread, handle) = unsafe { NewThread::make(f, model, traits) };
+        let started = if model == spawner.model && !placed {
+            runtime.start(thread)
+        } else {
+            start(runtime, thread, model)
+        };
+        match started {
+            Ok(()) => Ok(handle),
+            Err(refused) => {
+                // It has ended without having begun; a scope need not hear of it.
+                let _ = handle.join();
+                Err(refused)
             }
-        })
+        }
     }
 
-    #[track_caller]
-    fn checked(self) -> io::Result<Traits> {
+    #[inline]
+    fn check(&self) -> io::Result<()> {
+        let plain = self.name.is_none() && self.stack_size.is_none() && self.placement.is_empty();
+        if plain { Ok(()) } else { self.check_all() }
+    }
+
+    #[cold]
+    fn check_all(&self) -> io::Result<()> {
         if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
             return Err(invalid("a thread's name must not contain a NUL"));
         }
         if let Some(size) = self.stack_size {
             check_stack_size(size)?;
         }
-        self.placement.check()?;
-        let placed = !self.placement.is_empty();
-        Ok(Traits {
-            name: self.name.map(String::into_boxed_str),
-            stack_size: self.stack_size.unwrap_or(0),
-            domain: current::domain(),
-            scope: None,
-            only_on: self.only_on,
-            placement: placed.then(|| Box::new(self.placement)),
-            spawned_at: Some(Location::caller()),
-        })
+        self.placement.check()
     }
 }
 
@@ -335,6 +344,8 @@ pub fn check_stack_size(size: usize) -> io::Result<()> {
     }
 }
 
+/// Starts a thread of any model, or one that asks for something special.
+#[cold]
 fn start(runtime: &dyn Runtime, thread: NewThread, model: Model) -> io::Result<()> {
     if thread.placement().is_some() && model != Model::Kernel {
         return Err(no_placement(model));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use trefoil_fiber::{Fiber, RawFiber, Resumed, Stack, prefetch, stack_pointer};
 
 use super::header::Header;
-use super::live::{Live, run_current};
+use super::live::{Handle, Live, run_current};
 use crate::current;
 use crate::overflow::Limit;
 use crate::usage::{Extent, Meter};
@@ -41,7 +41,7 @@ unsafe fn entry(meter: *mut ()) {
     // SAFETY: the caller's promise.
     let meter = (!meter.is_null()).then(|| unsafe { Arc::from_raw(meter) });
     // The thread is the current one: `resume` made it so.
-    run_current(meter.as_deref());
+    run_current(meter.as_deref(), Handle::Anywhere);
 }
 
 /// For the worker, on its own stack.

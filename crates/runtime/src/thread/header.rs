@@ -286,11 +286,16 @@ impl Header {
     pub(crate) unsafe fn release(header: NonNull<Header>) {
         // SAFETY: the reference keeps it alive.
         let refs = unsafe { &header.as_ref().refs };
-        // Release: pairs with the fence of whoever comes last.
-        if refs.fetch_sub(1, Ordering::Release) == 1 {
+        // Acquire: pairs with the Release of whoever gave back the last but one. Who has the only reference needs
+        // no exchange: there is none from which another could be made.
+        if refs.load(Ordering::Acquire) != 1 {
+            // Release: pairs with the load above, or with the fence of whoever comes last.
+            if refs.fetch_sub(1, Ordering::Release) != 1 {
+                return;
+            }
             fence(Ordering::Acquire);
-            // SAFETY: nobody else has a reference.
-            unsafe { (header.as_ref().vtable.free)(header) };
         }
+        // SAFETY: nobody else has a reference.
+        unsafe { (header.as_ref().vtable.free)(header) };
     }
 }

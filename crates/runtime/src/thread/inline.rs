@@ -38,7 +38,7 @@ use core::ptr;
 use super::Thread;
 use super::fiber;
 use super::header::Header;
-use super::live::run_current;
+use super::live::{Handle, run_current};
 use super::new::NewThread;
 use super::scope::ScopeData;
 use crate::clock;
@@ -67,7 +67,7 @@ pub(super) fn join(child: &Thread, wait: &Wait) -> bool {
     // SAFETY: the current thread has started.
     let thread = unsafe { parent.runtime() }.claim(child, left);
     thread
-        .map(|thread| run_inside(parent, thread, wait))
+        .map(|thread| run_inside(parent, thread, wait, Handle::OnThisStack))
         .is_some()
 }
 
@@ -88,7 +88,7 @@ pub(super) fn run_children(scope: &ScopeData, wait: &Wait, ended: impl Fn() -> b
         let Some(thread) = runtime.claim_last(left, &wanted) else {
             return;
         };
-        run_inside(parent, thread, wait);
+        run_inside(parent, thread, wait, Handle::Anywhere);
     }
 }
 
@@ -101,7 +101,7 @@ fn is_told_late_in_any_case(parent: &Header, child: &Header) -> bool {
     parent.limits.get().is_null() && !current::is_cancelled(parent) && Site::of(child).never_waits()
 }
 
-fn run_inside(parent: &Header, thread: NewThread, wait: &Wait) {
+fn run_inside(parent: &Header, thread: NewThread, wait: &Wait, handle: Handle) {
     parent
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
@@ -114,7 +114,7 @@ fn run_inside(parent: &Header, thread: NewThread, wait: &Wait) {
     child.budget.set(parent.budget.get());
     // SAFETY: the right to run it is ours, and keeps it alive; it is run on the stack of the current thread,
     // which is the fiber that it was lent.
-    unsafe { current::with(live.pointer(), || run_current(None)) };
+    unsafe { current::with(live.pointer(), || run_current(None, handle)) };
     fiber::give_back(child);
     parent.budget.set(child.budget.get());
     parent.waiting.end();

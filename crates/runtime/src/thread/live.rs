@@ -82,7 +82,7 @@ impl Live {
             meter.clean_here();
         }
         // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
-        let _ = unsafe { current::with(self.header, || run_current(meter)) };
+        let _ = unsafe { current::with(self.header, || run_current(meter, Handle::Anywhere)) };
         if let Some(meter) = meter {
             meter.clean_here();
         }
@@ -188,6 +188,15 @@ impl Owner {
     }
 }
 
+/// Who has the handle of a thread that ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Handle {
+    /// Nobody knows.
+    Anywhere,
+    /// The thread that runs it inside of itself.
+    OnThisStack,
+}
+
 /// Runs the current thread to its end, on its own stack: calls its closure and tells whoever
 /// waits for it. Its stack is measured by `meter`, if there is one. A thread that was cancelled
 /// before it began drops its closure instead, and is not measured.
@@ -196,7 +205,7 @@ impl Owner {
 ///
 /// If the current thread has begun already, or is a plain OS thread. The closure's own
 /// panic is caught: it is the thread's result.
-pub(super) fn run_current(meter: Option<&Meter>) {
+pub(super) fn run_current(meter: Option<&Meter>, handle: Handle) {
     let header = current::thread_ref().0;
     // SAFETY: the current thread is alive; its closure is its own to take, once.
     unsafe {
@@ -209,10 +218,10 @@ pub(super) fn run_current(meter: Option<&Meter>) {
         if header.as_ref().cancel.load(Ordering::Acquire) {
             Header::refuse_cancelled(header);
             // It has not run, so it is no thread that was measured.
-            conclude(header, None);
+            conclude(header, None, handle);
         } else {
             Header::call(header);
-            conclude(header, meter);
+            conclude(header, meter, handle);
             // Also what its locals' destructors did.
             Site::of(header.as_ref()).ended(header.as_ref().waited.get());
         }
@@ -232,7 +241,7 @@ pub(super) fn run_current(meter: Option<&Meter>) {
 ///
 /// The caller has a reference, and runs the thread, or holds its `NewThread`; the stage is
 /// RESULT. `meter` only from the thread itself.
-unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>) {
+unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>, handle: Handle) {
     // SAFETY: the caller's reference keeps it alive. The result is the thread's until the
     // join word says otherwise.
     let (header, panicked) = unsafe { (pointer.as_ref(), Header::is_panic(pointer)) };
@@ -253,7 +262,10 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>) {
     // SAFETY: `NewThread::make` has listed it, a thread concludes once, and we have a
     // reference.
     unsafe { registry::remove(pointer) };
-    let ending = header.join.finish();
+    let ending = match handle {
+        Handle::Anywhere => header.join.finish(),
+        Handle::OnThisStack => header.join.finish_alone(),
+    };
     // SAFETY: a thread ends once.
     unsafe { ending.tell(run_hook) };
     if ending.is_detached() {
@@ -301,7 +313,7 @@ pub(super) unsafe fn end(pointer: NonNull<Header>) {
     // SAFETY: the reference keeps it alive, and is given back at the end.
     unsafe {
         pointer.as_ref().state.finish();
-        conclude(pointer, None);
+        conclude(pointer, None, Handle::Anywhere);
         Header::release(pointer);
     }
 }
