@@ -16,8 +16,8 @@
 //!
 //! * A **worker** is an OS thread with what [`trefoil_worker::Worker`] holds: started threads
 //!   that are ready, timers, a poller, stacks. By Rule 1 a started thread stays with it.
-//! * Its **deque** holds threads that were spawned here and have not started: mere closures. The
-//!   worker takes the oldest, and so do thieves.
+//! * Its **spawn queue** holds threads that were spawned here and have not started: mere closures. The
+//!   worker takes the oldest, and so do thieves; who joins one takes it from wherever it stands.
 //! * The **injector** holds threads that were spawned from outside: a `run`, a thread of
 //!   another runtime.
 //! * **Idle** (`idle.rs`) knows who sleeps, whether somebody searches, and whether somebody
@@ -30,7 +30,7 @@
 //! thread whose spawner goes on computing should run elsewhere. At the spawn, the two look
 //! alike. So:
 //!
-//! 1. A spawn that makes its deque two long wakes a sleeper, if nobody searches: one of the two
+//! 1. A spawn that makes its queue two long wakes a sleeper, if nobody searches: one of the two
 //!    would wait.
 //! 2. A lone new thread wakes nobody, as long as there is a *watcher*: a worker that sleeps with
 //!    a timeout and looks around. It takes a lone thread only from a worker that has not

@@ -183,7 +183,7 @@ impl Seat {
         (*owner, remote)
     }
 
-    /// Changes with the worker's rounds. If it stands still while the deque is not empty, the worker
+    /// Changes with the worker's rounds. If it stands still while the queue is not empty, the worker
     /// computes.
     pub(crate) fn beat(&self) -> u32 {
         self.settled.get().map_or(0, |(_, remote)| remote.beat())

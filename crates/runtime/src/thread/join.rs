@@ -141,6 +141,12 @@ impl<T> JoinHandle<T> {
     /// It parks the calling thread in every model, and is a cancellation point. What the
     /// thread did is seen after `join` returned.
     ///
+    /// A green or hybrid thread may run the other one itself, on its own stack, instead of parking, if that one
+    /// has not started. The other one has its own name, locals and cancellation all the same, and three quarters at
+    /// least of the stack that is usual, or all that it asked for. The caller is then told of its own cancellation
+    /// when the other one has ended; so this is done, outside of timeouts, where the last 64 threads spawned by the same
+    /// line have not waited, other than for threads like themselves. `docs/cancellation.md` has more.
+    ///
     /// # Errors
     ///
     /// The payload of the thread's panic; [`Cancelled`](crate::cancel::Cancelled) if the
