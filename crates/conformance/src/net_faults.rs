@@ -38,56 +38,67 @@ fn is_exhausted(error: &io::Error) -> bool {
 /// A server that has no descriptor left tries again and again, gets the connection when another
 /// thread has closed something, and lets that thread run meanwhile.
 pub fn accept_outlives_a_lack_of_descriptors<S: Subject>() {
-    /// How often it was refused before it was given the connection.
-    fn persist<T>(
-        mut accept: impl FnMut() -> io::Result<T>,
-        tell: &trefoil_sync::channel::Sender<()>,
-    ) -> (usize, T) {
-        for refused in 0.. {
-            match accept() {
-                Ok(accepted) => return (refused, accepted),
-                Err(error) => assert!(is_exhausted(&error), "{error}"),
-            }
-            let _ = tell.try_send(());
-        }
-        unreachable!("it persists")
-    }
     let child = Child::new().with_descriptors(64);
-    let end = child.end_of(|| {
-        run::<S, _>(|| {
-            let (tcp, address) = listener();
-            let nameless = UnixAddress::from_pathname("").unwrap();
-            let unix = UnixListener::bind_addr(&nameless).unwrap();
-            let _tcp_client = TcpStream::connect(address).unwrap();
-            let _unix_client = UnixStream::connect_addr(&unix.local_addr().unwrap()).unwrap();
-            let (tell, told) = bounded(0);
-            let tcp = thread::spawn({
-                let tell = tell.clone();
-                move || {
-                    tell.send(()).unwrap();
-                    persist(|| tcp.accept(), &tell).0
-                }
-            });
-            let unix = thread::spawn(move || {
-                tell.send(()).unwrap();
-                persist(|| unix.accept(), &tell).0
-            });
-            // Whoever waits has what it waits with; and who starts has some descriptors for a moment.
-            until_waiting(tcp.thread(), Reason::Send);
-            until_waiting(unix.thread(), Reason::Send);
-            let open = || fs::File::open("/dev/null").ok();
-            let taken: Vec<_> = std::iter::from_fn(open).collect();
-            assert!(is_exhausted(&pipe().unwrap_err()));
-            assert!(is_exhausted(&UdpSocket::bind("127.0.0.1:0").unwrap_err()));
-            assert!(is_exhausted(&UnixDatagram::pair().unwrap_err()));
-            for _ in 0..8 {
-                told.recv().unwrap();
-            }
-            drop((taken, told));
-            assert!(tcp.join().unwrap() + unix.join().unwrap() >= 4);
-        });
-    });
+    let end = child.end_of(|| run::<S, _>(|| while !lacks_for_a_while() {}));
     end.assert_came_through();
+}
+
+/// How often it was refused before it was given the connection.
+fn persist<T>(
+    mut accept: impl FnMut() -> io::Result<T>,
+    tell: &trefoil_sync::channel::Sender<()>,
+) -> (usize, T) {
+    for refused in 0.. {
+        match accept() {
+            Ok(accepted) => return (refused, accepted),
+            Err(error) => assert!(is_exhausted(&error), "{error}"),
+        }
+        let _ = tell.try_send(());
+    }
+    unreachable!("it persists")
+}
+
+/// Two listeners lack descriptors, and have one again. `false`: somebody gave one back while they were to have
+/// none, an OS thread that had just begun, say.
+fn lacks_for_a_while() -> bool {
+    let (tcp, address) = listener();
+    let nameless = UnixAddress::from_pathname("").unwrap();
+    let unix = UnixListener::bind_addr(&nameless).unwrap();
+    let _tcp_client = TcpStream::connect(address).unwrap();
+    let _unix_client = UnixStream::connect_addr(&unix.local_addr().unwrap()).unwrap();
+    let (tell, told) = bounded(0);
+    let tcp = thread::spawn({
+        let tell = tell.clone();
+        move || {
+            tell.send(()).unwrap();
+            persist(|| tcp.accept(), &tell).0
+        }
+    });
+    let unix = thread::spawn(move || {
+        tell.send(()).unwrap();
+        persist(|| unix.accept(), &tell).0
+    });
+    // Whoever waits has what it waits with.
+    until_waiting(tcp.thread(), Reason::Send);
+    until_waiting(unix.thread(), Reason::Send);
+    let open = || fs::File::open("/dev/null").ok();
+    let taken: Vec<_> = std::iter::from_fn(open).collect();
+    let refused = is_exhausted_by(pipe())
+        && is_exhausted_by(UdpSocket::bind("127.0.0.1:0"))
+        && is_exhausted_by(UnixDatagram::pair());
+    let lacked = (0..8).all(|_| told.recv().is_ok());
+    drop((taken, told));
+    let attempts = tcp.join().unwrap() + unix.join().unwrap();
+    assert!(!lacked || attempts >= 4, "{attempts}");
+    refused && lacked
+}
+
+/// `false`: there was one.
+fn is_exhausted_by<T: std::fmt::Debug>(attempt: io::Result<T>) -> bool {
+    attempt
+        .err()
+        .inspect(|error| assert!(is_exhausted(error), "{error}"))
+        .is_some()
 }
 
 /// A server that has no descriptor left, and tries again and again, rests in between: it is seen at rest, many
