@@ -5,8 +5,9 @@
 //! |---|---|
 //! | `std` | kernel threads of `std::thread`, channels of `std::sync::mpsc` and of crossbeam |
 //! | `may` | coroutines of may, its channels and its sockets |
-//! | `tokio` | tasks, in async Rust |
+//! | `tokio`, `smol` | tasks, in async Rust |
 //! | `shaped` | the workloads, written once for the first two, whose interfaces are alike |
+//! | `tasks` | the workloads, written once for tasks |
 //! | `go` | goroutines, in a program of their own: `peers/go` |
 //! | `epoll` | no threads: a bare loop around a poller, for the workloads with connections |
 //! | `echo` | the part of the echo workloads that is no server |
@@ -24,7 +25,9 @@ mod epoll;
 mod go;
 mod may;
 mod shaped;
+mod smol;
 mod std;
+mod tasks;
 mod tokio;
 
 /// Whether the peers can be measured.
@@ -34,7 +37,7 @@ pub const COMPILED_IN: bool = true;
 #[must_use]
 pub fn obstacle(peer: Peer) -> Option<String> {
     match peer {
-        Peer::Std | Peer::Tokio | Peer::May | Peer::Epoll => None,
+        Peer::Std | Peer::Tokio | Peer::Smol | Peer::May | Peer::Epoll => None,
         Peer::Go => go::obstacle(),
     }
 }
@@ -52,7 +55,7 @@ pub fn command(
     workers: Option<usize>,
 ) -> Result<Option<Command>, Failure> {
     match peer {
-        Peer::Std | Peer::Tokio | Peer::May | Peer::Epoll => Ok(None),
+        Peer::Std | Peer::Tokio | Peer::Smol | Peer::May | Peer::Epoll => Ok(None),
         Peer::Go => go::command(workload, order, workers).map(Some),
     }
 }
@@ -83,6 +86,11 @@ pub fn run(
             shaped::run::<may::May>(workload, order)
         }
         Peer::Tokio => tokio::run(workload, order, workers),
+        Peer::Smol if workload == "select" => Err(Failure::Unable(
+            "smol has no select over many channels: its `or` waits for two futures, the first one first"
+                .into(),
+        )),
+        Peer::Smol => smol::run(workload, order, workers),
         Peer::Epoll => epoll::run(workload, order),
         Peer::Go => {
             let why = "goroutines run in a program of their own";

@@ -25,6 +25,8 @@ pub enum Peer {
     Std,
     /// tokio's tasks.
     Tokio,
+    /// smol's tasks.
+    Smol,
     /// may's coroutines.
     May,
     /// Goroutines. They run in a program of their own.
@@ -35,7 +37,14 @@ pub enum Peer {
 
 impl Peer {
     /// All peers.
-    pub const ALL: [Peer; 5] = [Peer::Std, Peer::Tokio, Peer::May, Peer::Go, Peer::Epoll];
+    pub const ALL: [Peer; 6] = [
+        Peer::Std,
+        Peer::Tokio,
+        Peer::Smol,
+        Peer::May,
+        Peer::Go,
+        Peer::Epoll,
+    ];
 }
 
 impl Contender {
@@ -83,6 +92,7 @@ impl Contender {
             Contender::Model(model) => model.name(),
             Contender::Peer(Peer::Std) => "std",
             Contender::Peer(Peer::Tokio) => "tokio",
+            Contender::Peer(Peer::Smol) => "smol",
             Contender::Peer(Peer::May) => "may",
             Contender::Peer(Peer::Go) => "go",
             Contender::Peer(Peer::Epoll) => "epoll",
@@ -140,7 +150,7 @@ impl fmt::Display for UnknownContender {
         f.write_str(match self {
             UnknownContender::NoSuch => {
                 "the runtimes are kernel, green and hybrid, and with the Cargo feature `peers` std, \
-                 tokio, may, go and epoll"
+                 tokio, smol, may, go and epoll"
             }
             UnknownContender::NotCompiledIn => {
                 "this is a peer: build the benchmark with `--features peers`"

@@ -24,7 +24,7 @@ pub(crate) fn draw(comparison: &Comparison) -> String {
         writeln!(text, "{line}").expect("a string takes everything");
     };
     line(&table_of_models(&comparison.rows));
-    if let Some(peers) = table_of_peers(&comparison.rows) {
+    for peers in tables_of_peers(&comparison.rows) {
         line(&peers);
     }
     line(&summary(&comparison.rows));
@@ -83,21 +83,26 @@ fn table_of_models(rows: &[Row]) -> Table {
 }
 
 /// The peers, in a table of their own: beside the models they would need a very wide terminal.
-/// `None`: there are none.
-fn table_of_peers(rows: &[Row]) -> Option<Table> {
+/// None, if there are no peers; more than one, if one would be too wide.
+fn tables_of_peers(rows: &[Row]) -> Vec<Table> {
     let names = names_of(rows, Row::peers);
-    if names.is_empty() {
-        return None;
-    }
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(std::iter::once("peers".into()).chain(names));
-    for row in rows {
-        let times = row.peers().into_iter().map(time);
-        table.add_row(std::iter::once(row.case.name()).chain(times));
-    }
-    Some(table)
+    let begins = (0..names.len()).step_by(PEERS_ABREAST);
+    let table = |begin| {
+        let names = names.iter().skip(begin).take(PEERS_ABREAST).cloned();
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED);
+        table.set_header(std::iter::once("peers".into()).chain(names));
+        for row in rows {
+            let lanes = row.peers().into_iter().skip(begin).take(PEERS_ABREAST);
+            table.add_row(std::iter::once(row.case.name()).chain(lanes.map(time)));
+        }
+        table
+    };
+    begins.map(table).collect()
 }
+
+/// More columns do not fit into 100 characters.
+const PEERS_ABREAST: usize = 5;
 
 fn names_of(rows: &[Row], lanes: fn(&Row) -> Vec<&Lane>) -> Vec<String> {
     let lanes = rows.first().map(lanes).unwrap_or_default();
@@ -289,21 +294,26 @@ pub(crate) mod tests {
     #[test]
     fn peers_have_a_table_of_their_own() {
         let mut comparison = comparison();
-        assert!(table_of_peers(&comparison.rows).is_none());
+        assert!(tables_of_peers(&comparison.rows).is_empty());
         let models = table_of_models(&comparison.rows).to_string();
         let peers = Peer::ALL.map(|peer| lane::tests::lane(Contender::Peer(peer), &[5e5, 6e5]));
         comparison.rows[0].lanes.extend(peers);
         assert_eq!(table_of_models(&comparison.rows).to_string(), models);
-        let peers = table_of_peers(&comparison.rows).unwrap().to_string();
-        assert!(
-            peers.contains("go") && peers.contains("500 .. 600 µs"),
-            "{peers}"
-        );
-        assert!(
-            peers.lines().all(|line| line.chars().count() <= 100),
-            "{peers}"
-        );
-        assert!(draw(&comparison).contains(&peers));
+        let drawn = draw(&comparison);
+        let tables: Vec<String> = tables_of_peers(&comparison.rows)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for peers in &tables {
+            assert!(peers.contains("500 .. 600 µs"), "{peers}");
+            let is_narrow = |line: &str| line.chars().count() <= 100;
+            assert!(peers.lines().all(is_narrow), "{peers}");
+            assert!(drawn.contains(peers));
+        }
+        for peer in Peer::ALL {
+            let name = Contender::Peer(peer).to_string();
+            assert!(tables.concat().contains(&name), "{name} is missing");
+        }
     }
 
     #[test]

@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Notify, Semaphore};
 
-pub(super) struct Gate {
+use crate::peers::tasks;
+
+pub(crate) struct Gate {
     threads: u64,
     arrived: AtomicU64,
     all: Notify,
     permits: Semaphore,
 }
 
-impl Gate {
-    pub(super) fn new(threads: u64) -> Arc<Gate> {
+impl tasks::Gate for Gate {
+    fn new(threads: u64) -> Arc<Gate> {
         Arc::new(Gate {
             threads,
             arrived: AtomicU64::new(0),
@@ -24,25 +26,25 @@ impl Gate {
         })
     }
 
-    pub(super) fn arrive(&self) {
+    fn arrive(&self) {
         // The notification orders what comes after it.
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.all.notify_one();
         }
     }
 
-    pub(super) async fn pass(&self) {
+    async fn pass(&self) {
         self.arrive();
         // It is never closed.
         let permit = self.permits.acquire().await;
         permit.expect("the gate stands").forget();
     }
 
-    pub(super) async fn wait_for_all(&self) {
+    async fn wait_for_all(&self) {
         self.all.notified().await;
     }
 
-    pub(super) fn open(&self) {
+    fn open(&self) {
         self.permits.add_permits(self.threads as usize);
     }
 }

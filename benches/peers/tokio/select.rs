@@ -3,10 +3,11 @@
 
 use tokio::sync::mpsc::{self, Receiver};
 
-use super::{Outcome, joined};
+use super::joined;
 use crate::failure::Failure;
 use crate::measurement::Stopwatch;
 use crate::order::Order;
+use crate::peers::tasks::Outcome;
 use crate::workloads::mpmc::{self as numbers, Got};
 use crate::workloads::select::channels;
 

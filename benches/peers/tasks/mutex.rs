@@ -1,26 +1,23 @@
-//! `mutex`, for tasks: tokio's own, which may be held while a task waits.
+//! `mutex`, for tasks.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
-use super::gate::Gate;
-use super::{Outcome, joined};
+use super::{Gate, Outcome, Tasks};
 use crate::measurement::Stopwatch;
 use crate::order::Order;
 use crate::workloads::mutex;
 
-pub(super) async fn mutex(order: &Order) -> Outcome {
+pub(super) async fn mutex<L: Tasks>(order: &Order) -> Outcome {
     let (threads, rounds) = (order.get("threads"), mutex::rounds(order));
-    let gate = Gate::new(threads);
-    let number = Arc::new(Mutex::new(0));
+    let gate = L::Gate::new(threads);
+    let number = Arc::new(L::mutex());
     let start = |_| {
         let (gate, number) = (Arc::clone(&gate), Arc::clone(&number));
-        tokio::spawn(async move {
+        L::spawn(async move {
             gate.pass().await;
             for _ in 0..rounds {
-                *number.lock().await += 1;
+                L::count(&number).await;
             }
         })
     };
@@ -29,9 +26,9 @@ pub(super) async fn mutex(order: &Order) -> Outcome {
     let watch = Stopwatch::start();
     gate.open();
     for handle in handles {
-        joined(handle).await?;
+        L::join(handle).await?;
     }
     let measurement = watch.stop(threads * rounds);
-    mutex::check(threads, rounds, *number.lock().await)?;
+    mutex::check(threads, rounds, L::counted(&number).await)?;
     Ok(measurement)
 }

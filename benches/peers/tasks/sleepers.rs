@@ -4,25 +4,24 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::gate::Gate;
-use super::{Outcome, joined};
+use super::{Gate, Outcome, Tasks};
 use crate::lateness::late_by;
 use crate::measurement::Stopwatch;
 use crate::order::Order;
 use crate::usage;
 use crate::workloads::sleepers::{duration, finish, held};
 
-pub(super) async fn sleepers(order: &Order) -> Outcome {
+pub(super) async fn sleepers<L: Tasks>(order: &Order) -> Outcome {
     let (threads, duration) = (order.get("threads"), duration(order));
-    let gate = Gate::new(threads);
+    let gate = L::Gate::new(threads);
     let before = usage::footprint();
     let watch = Stopwatch::start();
     let sleep = |_| {
         let gate = Arc::clone(&gate);
-        tokio::spawn(async move {
+        L::spawn(async move {
             let start = Instant::now();
             gate.arrive();
-            tokio::time::sleep(duration).await;
+            L::sleep(duration).await;
             late_by(start, duration)
         })
     };
@@ -31,7 +30,7 @@ pub(super) async fn sleepers(order: &Order) -> Outcome {
     let held = held(&watch, duration, before, threads);
     let mut late = Vec::with_capacity(handles.len());
     for handle in handles {
-        late.push(joined(handle).await?);
+        late.push(L::join(handle).await?);
     }
     finish(watch, duration, threads, late, held)
 }

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::gate::Gate;
-use super::{Outcome, sum};
+use super::{Gate, Outcome, Tasks, sum};
 use crate::failure::Failure;
 use crate::held::Held;
 use crate::measurement::{Measurement, Stopwatch};
@@ -12,13 +11,16 @@ use crate::order::Order;
 use crate::usage::{self, Footprint};
 use crate::workloads::spawn_join;
 
-pub(super) async fn parked(order: &Order) -> Outcome {
+pub(super) async fn parked<L: Tasks>(order: &Order) -> Outcome {
     let (threads, rounds) = (order.get("threads"), order.get("rounds"));
     let before = usage::footprint();
     let mut held = None;
     let mut watch = Stopwatch::start();
     for _ in 0..rounds {
-        held = Some(Held::most(held, round(threads, before, &mut watch).await?));
+        held = Some(Held::most(
+            held,
+            round::<L>(threads, before, &mut watch).await?,
+        ));
         watch.round();
     }
     let measurement = watch.stop(threads * rounds);
@@ -28,11 +30,15 @@ pub(super) async fn parked(order: &Order) -> Outcome {
     })
 }
 
-async fn round(threads: u64, before: Footprint, watch: &mut Stopwatch) -> Result<Held, Failure> {
-    let gate = Gate::new(threads);
+async fn round<L: Tasks>(
+    threads: u64,
+    before: Footprint,
+    watch: &mut Stopwatch,
+) -> Result<Held, Failure> {
+    let gate = L::Gate::new(threads);
     let arrive = |number| {
         let gate = Arc::clone(&gate);
-        tokio::spawn(async move {
+        L::spawn(async move {
             gate.pass().await;
             number
         })
@@ -41,6 +47,6 @@ async fn round(threads: u64, before: Footprint, watch: &mut Stopwatch) -> Result
     gate.wait_for_all().await;
     let held = watch.aside(|| Held::since(before, threads));
     gate.open();
-    spawn_join::check(threads, sum(handles).await?)?;
+    spawn_join::check(threads, sum::<L>(handles).await?)?;
     Ok(held)
 }
