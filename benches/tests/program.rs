@@ -127,7 +127,7 @@ fn who_cannot_do_a_workload_says_so() {
         if cannot("select", contender) {
             let output = bench(&["run", "select", "--runtime", contender.name()]);
             assert!(!output.status.success());
-            assert!(stderr(&output).contains("loses no message"));
+            assert!(stderr(&output).contains("has no select"));
         }
     }
 }

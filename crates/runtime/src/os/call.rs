@@ -27,8 +27,9 @@
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering, compiler_fence};
 use std::io;
+use std::sync::OnceLock;
 
 use crate::current;
 use crate::thread::Header;
@@ -81,6 +82,8 @@ fn made(wait: &Wait, call: &Call<'_>, number: c_int) -> Option<io::Result<usize>
     // SAFETY: the current thread is alive while it runs.
     let header = unsafe { me.0.as_ref() };
     CALLING.set(true);
+    // The handler on this OS thread sees it from here on.
+    compiler_fence(Ordering::SeqCst);
     // Relaxed: who finds the thread PARKED sees it.
     header.calling.store(number, Ordering::Relaxed);
     let result = if header.state.shared_prepare_park() {
@@ -94,6 +97,8 @@ fn made(wait: &Wait, call: &Call<'_>, number: c_int) -> Option<io::Result<usize>
     };
     header.calling.store(0, Ordering::Relaxed);
     CALLING.set(false);
+    // From here on the handler puts nothing off: what it has, we see.
+    compiler_fence(Ordering::SeqCst);
     if PUT_OFF.take() {
         mask(libc::SIG_UNBLOCK);
     }
@@ -130,7 +135,7 @@ fn number() -> Option<c_int> {
     if known != 0 {
         return Some(known);
     }
-    if !imp::IS_THERE || !handler::insist() {
+    if !imp::IS_THERE || !handler::insist() || !is_told_of_forks() {
         return None;
     }
     mask(libc::SIG_UNBLOCK);
@@ -138,6 +143,16 @@ fn number() -> Option<c_int> {
     let number = unsafe { libc::gettid() };
     NUMBER.set(number);
     Some(number)
+}
+
+/// The one thread of a forked process has another number. `false`: it would not notice.
+fn is_told_of_forks() -> bool {
+    static TOLD: OnceLock<bool> = OnceLock::new();
+    extern "C" fn forget() {
+        NUMBER.set(0);
+    }
+    // SAFETY: what is called in the new process sets a thread-local without a destructor.
+    *TOLD.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(forget)) } == 0)
 }
 
 /// Blocks or unblocks the signal for this OS thread.
@@ -190,8 +205,13 @@ mod handler {
         // Release: pairs with `hand_on`. Where two OS threads do this at once, one who stood
         // there earlier may be forgotten, as with `sigaction(2)` itself.
         BEFORE.store(before, Ordering::Release);
+        // A program may want its signal to end its own calls. Ours ends the call with or without it.
+        let restarts = match now.sa_sigaction {
+            libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART,
+            _ => now.sa_flags & libc::SA_RESTART,
+        };
         now.sa_sigaction = ours;
-        now.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+        now.sa_flags = libc::SA_SIGINFO | restarts | libc::SA_ONSTACK;
         // SAFETY: the handler only does what a handler may.
         unsafe { libc::sigaction(SIGNAL, &raw const now, core::ptr::null_mut()) == 0 }
     }
@@ -485,5 +505,48 @@ mod tests {
             !PUT_OFF.get(),
             "it has come again, when there was no call any more"
         );
+    }
+
+    /// Whoever goes on in a forked process is sent the signal there.
+    #[test]
+    fn a_forked_process_knows_its_own_number() {
+        number().unwrap();
+        // SAFETY: the new process makes system calls only, and sets a thread-local.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: both pass no pointer.
+            unsafe {
+                let right = number() == Some(libc::gettid());
+                libc::_exit(if right { 0 } else { 1 });
+            }
+        }
+        let mut status = 0;
+        // SAFETY: room for the status.
+        let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!((ended, status), (child, 0));
+    }
+
+    /// Of a program's handler the flags are kept that say whether its signal ends its calls.
+    #[test]
+    fn a_programs_calls_are_ended_by_its_own_signal() {
+        extern "C" fn nothing(_: c_int) {}
+        let installed = |flags: c_int| {
+            // SAFETY: all zeroes is a valid action, and the handler does nothing.
+            unsafe {
+                let mut action: libc::sigaction = core::mem::zeroed();
+                action.sa_sigaction = nothing as *const () as usize;
+                action.sa_flags = flags;
+                assert_eq!(
+                    libc::sigaction(SIGNAL, &raw const action, core::ptr::null_mut()),
+                    0
+                );
+                assert!(handler::insist());
+                libc::sigaction(SIGNAL, core::ptr::null(), &raw mut action);
+                assert_ne!(action.sa_sigaction, nothing as *const () as usize);
+                action.sa_flags & libc::SA_RESTART
+            }
+        };
+        assert_eq!(installed(0), 0);
+        assert_eq!(installed(libc::SA_RESTART), libc::SA_RESTART);
     }
 }
