@@ -91,6 +91,10 @@ impl StdShaped for May {
         receiver.recv().ok()
     }
 
+    fn recv_within(receiver: &Receiver<u64>, patience: Duration) -> Option<u64> {
+        receiver.recv_timeout(patience).ok()
+    }
+
     /// It has no bounded channel: producers never wait.
     fn queue(_capacity: usize) -> (Self::Producer, Self::Consumer) {
         mpmc::channel()

@@ -20,6 +20,7 @@ mod mutex;
 mod parked;
 mod server;
 mod sleepers;
+mod timers;
 
 /// The verbs of such a library. Its type is only a name for them.
 pub(super) trait StdShaped: 'static {
@@ -52,6 +53,7 @@ pub(super) trait StdShaped: 'static {
     fn channel() -> (Self::Sender, Self::Receiver);
     fn send(sender: &Self::Sender, message: u64) -> Option<()>;
     fn recv(receiver: &Self::Receiver) -> Option<u64>;
+    fn recv_within(receiver: &Self::Receiver, patience: Duration) -> Option<u64>;
 
     /// A channel that both ends may share, with room for so many messages.
     fn queue(capacity: usize) -> (Self::Producer, Self::Consumer);
@@ -81,6 +83,7 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "spawn_batch" => spawn_batch::<L>,
         "yield" => yield_now::<L>,
         "ping_pong" => ping_pong::<L>,
+        "timers_cancelled" => timers::timers_cancelled::<L>,
         "ring" => ring::<L>,
         "mpmc" => mpmc::mpmc::<L>,
         "mutex" => mutex::mutex::<L>,

@@ -89,6 +89,15 @@ impl Tasks for Smol {
         receiver.recv().await.ok()
     }
 
+    async fn recv_within(receiver: &mut Receiver<u64>, patience: Duration) -> Option<u64> {
+        let received = async { receiver.recv().await.ok() };
+        let late = async {
+            Timer::after(patience).await;
+            None
+        };
+        received.or(late).await
+    }
+
     fn shared(receiver: Receiver<u64>) -> Receiver<u64> {
         receiver
     }

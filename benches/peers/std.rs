@@ -83,6 +83,10 @@ impl StdShaped for Std {
         receiver.recv().ok()
     }
 
+    fn recv_within(receiver: &Receiver<u64>, patience: Duration) -> Option<u64> {
+        receiver.recv_timeout(patience).ok()
+    }
+
     /// `std::sync::mpsc` has one consumer only; this is what programs take instead.
     fn queue(capacity: usize) -> (Self::Producer, Self::Consumer) {
         crossbeam_channel::bounded(capacity)

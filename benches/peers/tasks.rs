@@ -20,6 +20,7 @@ mod mutex;
 mod parked;
 mod server;
 mod sleepers;
+mod timers;
 
 pub(super) type Outcome = Result<Measurement, Failure>;
 
@@ -49,6 +50,10 @@ pub(super) trait Tasks: Send + Sync + 'static {
     fn channel(capacity: usize) -> (Self::Sender, Self::Receiver);
     fn send(sender: &Self::Sender, message: u64) -> impl Future<Output = Option<()>> + Send;
     fn recv(receiver: &mut Self::Receiver) -> impl Future<Output = Option<u64>> + Send;
+    fn recv_within(
+        receiver: &mut Self::Receiver,
+        patience: Duration,
+    ) -> impl Future<Output = Option<u64>> + Send;
 
     /// Several take messages out of it from now on.
     fn shared(receiver: Self::Receiver) -> Self::Consumer;
@@ -95,6 +100,7 @@ pub(super) async fn perform<L: Tasks>(workload: String, order: Order) -> Outcome
         "spawn_batch" => spawn_batch::<L>(&order).await,
         "yield" => yield_now::<L>(&order).await,
         "ping_pong" => ping_pong::<L>(&order).await,
+        "timers_cancelled" => timers::timers_cancelled::<L>(&order).await,
         "ring" => ring::<L>(&order).await,
         "mpmc" => mpmc::mpmc::<L>(&order).await,
         "mutex" => mutex::mutex::<L>(&order).await,

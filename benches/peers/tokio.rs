@@ -42,7 +42,7 @@ pub(super) fn run(workload: &str, order: &Order, workers: usize) -> Outcome {
     runtime.block_on(async move { joined(tokio::spawn(task)).await? })
 }
 
-/// Its timers are enabled for the workload that sleeps: for the others they would be one more thing
+/// Its timers are enabled for the workloads that use them: for the others they would be one more thing
 /// to look at.
 fn runtime(workload: &str, workers: usize) -> io::Result<Runtime> {
     let mut builder = match workers {
@@ -50,7 +50,7 @@ fn runtime(workload: &str, workers: usize) -> io::Result<Runtime> {
         _ => Builder::new_multi_thread(),
     };
     builder.worker_threads(workers).enable_io();
-    if workload == "sleepers" {
+    if matches!(workload, "sleepers" | "timers_cancelled") {
         builder.enable_time();
     }
     builder.build()
@@ -106,6 +106,11 @@ impl Tasks for Tokio {
 
     async fn recv(receiver: &mut Receiver<u64>) -> Option<u64> {
         receiver.recv().await
+    }
+
+    async fn recv_within(receiver: &mut Receiver<u64>, patience: Duration) -> Option<u64> {
+        let received = tokio::time::timeout(patience, receiver.recv()).await;
+        received.ok().flatten()
     }
 
     fn shared(receiver: Receiver<u64>) -> Arc<Mutex<Receiver<u64>>> {

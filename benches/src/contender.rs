@@ -113,7 +113,13 @@ impl Contender {
 }
 
 /// The workloads that mostly start threads.
-const STARTS_THREADS: [&str; 4] = ["spawn_join", "spawn_batch", "parked", "sleepers"];
+const STARTS_THREADS: [&str; 5] = [
+    "spawn_join",
+    "spawn_batch",
+    "timers_cancelled",
+    "parked",
+    "sleepers",
+];
 
 impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

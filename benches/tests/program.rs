@@ -14,6 +14,7 @@ const TINY: &[(&str, &[&str])] = &[
     ("spawn_batch", &["threads=50"]),
     ("yield", &["threads=3", "yields=150"]),
     ("ping_pong", &["rounds=50"]),
+    ("timers_cancelled", &["rounds=50", "standing=10"]),
     ("ring", &["threads=10", "rounds=10"]),
     (
         "mpmc",

@@ -34,6 +34,7 @@ pub mod select;
 pub mod sleepers;
 pub mod spawn_batch;
 pub mod spawn_join;
+pub mod timers_cancelled;
 pub mod yield_now;
 
 /// Something to do, and to measure.
@@ -56,11 +57,12 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 18] = [
+pub static ALL: [&Workload; 19] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &yield_now::WORKLOAD,
     &ping_pong::WORKLOAD,
+    &timers_cancelled::WORKLOAD,
     &ring::WORKLOAD,
     &mpmc::WORKLOAD,
     &select::WORKLOAD,

@@ -15,6 +15,7 @@
 //	switch.go   yield, ping_pong, ring
 //	share.go    mpmc, mutex
 //	select.go   select
+//	timers.go   timers_cancelled
 //	wait.go     parked, sleepers, blocking
 //	server.go   echo, echo_compute
 package main
@@ -34,6 +35,7 @@ var workloads = map[string]func(order) (measurement, error){
 	"spawn_batch":      spawnBatch,
 	"yield":            yield,
 	"ping_pong":        pingPong,
+	"timers_cancelled": timersCancelled,
 	"ring":             ring,
 	"mpmc":             mpmc,
 	"mutex":            mutex,
