@@ -6,6 +6,7 @@
 //! | `std` | kernel threads of `std::thread`, channels of `std::sync::mpsc` and of crossbeam |
 //! | `may` | coroutines of may, its channels and its sockets |
 //! | `tokio`, `smol` | tasks, in async Rust |
+//! | `rayon` | jobs that fork and join, for the workloads whose threads wait for nothing else |
 //! | `shaped` | the workloads, written once for the first two, whose interfaces are alike |
 //! | `tasks` | the workloads, written once for tasks |
 //! | `go` | goroutines, in a program of their own: `peers/go` |
@@ -24,6 +25,7 @@ mod echo;
 mod epoll;
 mod go;
 mod may;
+mod rayon;
 mod shaped;
 mod smol;
 mod std;
@@ -37,7 +39,7 @@ pub const COMPILED_IN: bool = true;
 #[must_use]
 pub fn obstacle(peer: Peer) -> Option<String> {
     match peer {
-        Peer::Std | Peer::Tokio | Peer::Smol | Peer::May | Peer::Epoll => None,
+        Peer::Std | Peer::Tokio | Peer::Smol | Peer::Rayon | Peer::May | Peer::Epoll => None,
         Peer::Go => go::obstacle(),
     }
 }
@@ -55,7 +57,7 @@ pub fn command(
     workers: Option<usize>,
 ) -> Result<Option<Command>, Failure> {
     match peer {
-        Peer::Std | Peer::Tokio | Peer::Smol | Peer::May | Peer::Epoll => Ok(None),
+        Peer::Std | Peer::Tokio | Peer::Smol | Peer::Rayon | Peer::May | Peer::Epoll => Ok(None),
         Peer::Go => go::command(workload, order, workers).map(Some),
     }
 }
@@ -91,6 +93,7 @@ pub fn run(
                 .into(),
         )),
         Peer::Smol => smol::run(workload, order, workers),
+        Peer::Rayon => rayon::run(workload, order, workers),
         Peer::Epoll => epoll::run(workload, order),
         Peer::Go => {
             let why = "goroutines run in a program of their own";

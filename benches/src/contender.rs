@@ -27,6 +27,8 @@ pub enum Peer {
     Tokio,
     /// smol's tasks.
     Smol,
+    /// rayon's jobs, which fork and join.
+    Rayon,
     /// may's coroutines.
     May,
     /// Goroutines. They run in a program of their own.
@@ -37,26 +39,30 @@ pub enum Peer {
 
 impl Peer {
     /// All peers.
-    pub const ALL: [Peer; 6] = [
+    pub const ALL: [Peer; 7] = [
         Peer::Std,
         Peer::Tokio,
         Peer::Smol,
+        Peer::Rayon,
         Peer::May,
         Peer::Go,
         Peer::Epoll,
     ];
+
+    /// Those that can do few workloads: they are measured where they are named.
+    const NAMED: [Peer; 2] = [Peer::Rayon, Peer::Epoll];
 }
 
 impl Contender {
     /// All that can be measured here, the models first: what is compiled in, and Go if it is
-    /// installed. Not the bare loop, which can do few workloads: it is measured where it is named.
+    /// installed. Not rayon and the bare loop, which can do few workloads.
     #[must_use]
     pub fn available() -> Vec<Contender> {
         let models = Model::ALL.into_iter().map(Contender::Model);
         let peers = Peer::ALL.into_iter().map(Contender::Peer);
-        let bare = Contender::Peer(Peer::Epoll);
+        let named = Peer::NAMED.map(Contender::Peer);
         models
-            .chain(peers.filter(|&peer| peer != bare && peer.obstacle().is_none()))
+            .chain(peers.filter(|peer| !named.contains(peer) && peer.obstacle().is_none()))
             .collect()
     }
 
@@ -93,6 +99,7 @@ impl Contender {
             Contender::Peer(Peer::Std) => "std",
             Contender::Peer(Peer::Tokio) => "tokio",
             Contender::Peer(Peer::Smol) => "smol",
+            Contender::Peer(Peer::Rayon) => "rayon",
             Contender::Peer(Peer::May) => "may",
             Contender::Peer(Peer::Go) => "go",
             Contender::Peer(Peer::Epoll) => "epoll",
@@ -156,7 +163,7 @@ impl fmt::Display for UnknownContender {
         f.write_str(match self {
             UnknownContender::NoSuch => {
                 "the runtimes are kernel, green and hybrid, and with the Cargo feature `peers` std, \
-                 tokio, smol, may, go and epoll"
+                 tokio, smol, rayon, may, go and epoll"
             }
             UnknownContender::NotCompiledIn => {
                 "this is a peer: build the benchmark with `--features peers`"
@@ -198,8 +205,7 @@ mod tests {
             left_out
         }));
         let peers = if peers::COMPILED_IN {
-            // All but the bare loop.
-            Peer::ALL.len() - 1
+            Peer::ALL.len() - Peer::NAMED.len()
         } else {
             0
         };

@@ -123,6 +123,27 @@ fn the_bare_loop_serves_connections_and_nothing_else() {
 }
 
 #[test]
+fn rayon_forks_and_joins_and_does_nothing_else() {
+    if !peers::COMPILED_IN {
+        return;
+    }
+    let rayon: Contender = "rayon".parse().unwrap();
+    assert!(!Contender::available().contains(&rayon));
+    for workload in workloads::ALL {
+        if ["spawn_join", "spawn_batch", "primes", "fib"].contains(&workload.name) {
+            for workers in ["1", "2", "4"] {
+                let record = run(workload.name, rayon, &["--workers", workers]);
+                assert_eq!(record["workers"].to_string(), workers);
+            }
+        } else {
+            let output = bench(&["run", workload.name, "--runtime", "rayon"]);
+            assert_eq!(output.status.code(), Some(1), "{}", workload.name);
+            assert!(stderr(&output).contains("rayon has no threads that wait"));
+        }
+    }
+}
+
+#[test]
 fn who_cannot_do_a_workload_says_so() {
     for contender in Contender::available() {
         if cannot("select", contender) {
