@@ -69,7 +69,6 @@ impl Stacks {
         self.meter.as_deref().map(Meter::usage).unwrap_or_default()
     }
 
-    /// The stack size of this thread, in bytes.
     /// Whether the thread may run on the stack of another one, of which so many bytes are left: it has what it
     /// asked for; or, if it asked for nothing, most of what is usual.
     pub(crate) fn is_enough(&self, thread: &Thread, left: usize) -> bool {
@@ -78,6 +77,7 @@ impl Stacks {
         self.meter.is_none() && left >= thread.stack_size().unwrap_or(most)
     }
 
+    /// The stack size of this thread, in bytes.
     pub(crate) fn size_of(&self, thread: &NewThread) -> usize {
         thread.stack_size().unwrap_or(self.default_size)
     }
