@@ -90,10 +90,16 @@ impl Runtime for Hybrid {
 
     fn claim_last(&self, left: usize, wanted: &dyn Fn(&Thread) -> bool) -> Option<NewThread> {
         let own = self.own.get()?;
-        own.worker.claim_last_queued(left, wanted).or_else(|| {
+        let found = own.worker.claim_last_queued(left, wanted).or_else(|| {
             own.worker
                 .claim_last(left, wanted, |wanted| own.spawned.claim_last(wanted))
-        })
+        });
+        if found.is_none() && !own.spawned.is_empty() {
+            // The last one was out of the queue for a moment: who looked then has not seen it.
+            let shared = &*self.shared;
+            shared.rouse(shared.idle.work_added(1, shared));
+        }
+        found
     }
 
     fn park(&self, until: Option<Instant>) {
