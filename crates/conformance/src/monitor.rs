@@ -36,3 +36,29 @@ pub fn who_keeps_a_worker_is_named_once<S: Subject>() {
         }
     }
 }
+
+/// The one that is named is the one that computes, also where its joiner runs it on its own stack, and is itself
+/// run so.
+pub fn who_runs_inside_of_its_joiner_is_named<S: Subject>() {
+    let ended = Child::new().with_monitor().end_of(|| {
+        run::<S, _>(|| {
+            let hog = |millis| {
+                let hog = thread::Builder::new().name("hog".to_owned());
+                hog.spawn(move || std::thread::sleep(Duration::from_millis(millis)))
+                    .unwrap()
+            };
+            // Threads of its line are known not to wait.
+            (0..100).for_each(|_| hog(0).join().unwrap());
+            let older = hog(400);
+            thread::scope(|scope| {
+                let joiner = thread::Builder::new().name("joiner".to_owned());
+                let joiner = joiner.spawn_scoped(scope, || older.join().unwrap());
+                joiner.unwrap();
+            });
+        });
+    });
+    ended.assert_came_through();
+    let told = |name: &str| ended.err.lines().any(|line| line.contains(name));
+    assert_eq!(told("'hog'"), S::MODEL != Model::Kernel, "{ended:?}");
+    assert!(!told("'joiner'"), "{ended:?}");
+}

@@ -123,6 +123,7 @@ macro_rules! suite {
             }
             monitor {
                 who_keeps_a_worker_is_named_once,
+                who_runs_inside_of_its_joiner_is_named,
             }
             memory {
                 a_parked_thread_costs_little,

@@ -235,7 +235,11 @@ pub fn running_on(owner: usize) -> Option<ThreadInfo> {
         let header = thread.header();
         owner != 0 && header.owner() == owner && header.state.get() == RunState::Running
     };
-    collect(runs).first().map(ThreadInfo::of)
+    let running = collect(runs);
+    // Below one that runs on its stack stands its joiner, which waits (`inline.rs`).
+    let waits = |thread: &&Thread| thread.header().waiting.read().is_some();
+    let uppermost = running.iter().find(|thread| !waits(thread));
+    uppermost.or(running.first()).map(ThreadInfo::of)
 }
 
 pub(crate) fn describe(threads: &[Thread]) -> Vec<ThreadInfo> {
