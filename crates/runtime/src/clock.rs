@@ -49,6 +49,14 @@ pub(crate) fn coarse() -> u64 {
     }
 }
 
+/// Whether the kernel's coarse clock has moved on since this worker read its clock: so its threads have had
+/// some milliseconds, at most. `false` where there is no worker.
+#[inline]
+pub(crate) fn has_ticked() -> bool {
+    let cached = CACHED.get();
+    cached != 0 && coarse_now() != cached
+}
+
 /// How long ago that was.
 pub(crate) fn elapsed_since(then: u64) -> Duration {
     Duration::from_nanos(coarse_now().saturating_sub(then))

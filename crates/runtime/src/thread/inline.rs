@@ -119,6 +119,11 @@ fn run_inside(parent: &Header, thread: NewThread, wait: &Wait, handle: Handle) {
     parent.budget.set(child.budget.get());
     parent.waiting.end();
     live.finish();
-    // Who joins one after the other lets others have their turn, as who waits would have.
-    current::spend();
+    // Who joins one after the other lets others have their turn, as who waits would have: after so many, and
+    // after one that has computed for long.
+    if clock::has_ticked() {
+        current::give_way();
+    } else {
+        current::spend();
+    }
 }
