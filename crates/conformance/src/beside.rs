@@ -4,6 +4,7 @@
 //! The facade instantiates these for every model, with [`suite_beside`](crate::suite_beside);
 //! on the kernel model such a thread is one like the others.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use trefoil_runtime::thread::{self, Builder, JoinHandle};
 use trefoil_runtime::{Model, Reason, StackUsage, stack_usage};
 
 use crate::Subject;
+use crate::inline::{assert_a_joiner_is_told, child, train};
 use crate::subject::{GRACE, patient, run};
 use crate::witness::{refusal, sentence, until_waiting};
 
@@ -125,4 +127,26 @@ pub fn a_kernel_thread_asks_for_the_run_it_is_in<S: Subject>() {
 /// spawns gets them too, and nobody else.
 pub fn a_kernel_thread_is_placed<S: Subject>() {
     run::<S, _>(crate::placement::get_both);
+}
+
+/// A thread that has joined a kernel thread has waited, whatever that one did: its OS thread is not the worker's.
+pub fn a_join_of_a_kernel_thread_is_a_wait<S: Subject>() {
+    run::<S, _>(|| {
+        train();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stops = Arc::clone(&stop);
+        let joins = child(move || {
+            let computes = Builder::new().model(Model::Kernel).spawn(move || {
+                while !stops.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+            });
+            let computes = computes.expect("there is a kernel runtime beside it");
+            computes.join().unwrap();
+        });
+        until_waiting(joins.thread(), Reason::Join);
+        stop.store(true, Ordering::Relaxed);
+        joins.join().unwrap();
+        assert_a_joiner_is_told();
+    });
 }

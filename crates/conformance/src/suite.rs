@@ -174,6 +174,13 @@ macro_rules! suite {
                 no_suspend_refuses_it,
                 a_scope_runs_its_own,
                 threads_of_a_scope_may_need_each_other,
+                a_join_that_was_cancelled_was_a_wait,
+                a_join_that_took_too_long_was_a_wait,
+                what_a_scoped_thread_leaves_to_do_counts,
+                others_have_their_turn_after_a_long_one,
+                it_may_wait_while_it_unwinds,
+                both_are_ended_with_the_run,
+                wake_ups_find_whom_they_are_for,
             }
             scope {
                 children_borrow,
@@ -851,6 +858,7 @@ macro_rules! suite_beside {
             a_kernel_thread_is_measured_with_the_others,
             a_kernel_thread_asks_for_the_run_it_is_in,
             a_kernel_thread_is_placed,
+            a_join_of_a_kernel_thread_is_a_wait,
         }
     };
     (@ $subject:ty; $($promise:ident,)*) => {

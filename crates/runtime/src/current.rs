@@ -237,7 +237,7 @@ fn begin_wait(wait: &Wait) -> Begun {
     header.budget.set(BUDGET);
     if !matches!(wait.reason, Reason::Join | Reason::Scope) {
         // Of those it learns afterwards whether they waited.
-        header.waited.set(true);
+        note_waited_of(header);
     }
     let asked = wait.cancellable && (is_cancelled(header) || !header.limits.get().is_null());
     let (may_leave, timer) = match wait.until {
@@ -520,7 +520,7 @@ pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
     let me = thread_ref();
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     let header = unsafe { me.0.as_ref() };
-    header.waited.set(true);
+    note_waited_of(header);
     header
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
@@ -567,8 +567,14 @@ pub(crate) unsafe fn with<R>(
 
 /// Notes that the current thread has waited for something else than its own threads, or that they have.
 pub(crate) fn note_waited() {
-    // SAFETY: the current thread is alive, and only it touches the field.
-    unsafe { thread_ref().0.as_ref() }.waited.set(true);
+    // SAFETY: the current thread is alive.
+    note_waited_of(unsafe { thread_ref().0.as_ref() });
+}
+
+#[inline]
+fn note_waited_of(current: &Header) {
+    // Relaxed: what counts is written before the end, which the reader has seen.
+    current.waited.store(true, Ordering::Relaxed);
 }
 
 /// Notes whether the current thread's cancellation has been raised.

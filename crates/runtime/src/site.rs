@@ -1,6 +1,6 @@
-//! What has been seen of threads, by the line that spawns them: whether they wait.
+//! What has been seen of threads, by the line that spawns them and the closure that they run: whether they wait.
 //!
-//! A table of a fixed size. What two lines have in one place, the later one has: the other one's threads
+//! A table of a fixed size. What two have in one place, the later one has: the other one's threads
 //! are then as good as never seen. So nothing grows, and nobody takes a lock.
 //!
 //! | an entry's bits | mean                                                                 |
@@ -24,19 +24,25 @@ const COUNT: u64 = 0xffff;
 
 static SEEN: [AtomicU64; PLACES] = [const { AtomicU64::new(0) }; PLACES];
 
-/// The line that spawned a thread, in one runtime: what happens in one does not change what another one
-/// does.
+/// The line that spawned a thread, and the type of its closure, in one runtime: what happens in one does not
+/// change what another one does.
+///
+/// The type is there because one line, in a generic function, may spawn all threads of a program. The line is
+/// there by its numbers, and not by its address: of a generic function each instance may have its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Site(u64);
 
 impl Site {
     pub(crate) fn of(thread: &Header) -> Site {
         let traits = &thread.traits;
-        let line = traits
-            .spawned_at
-            .map_or(0, |line| ptr::from_ref(line).addr());
+        let line = traits.spawned_at.map_or(0, |line| {
+            u64::from(line.line()) << 32 | u64::from(line.column())
+        });
+        let closure = ptr::from_ref(thread.vtable).addr() as u64;
         // Odd constants that mix the bits (Fibonacci hashing).
-        let mixed = (line as u64 ^ traits.domain.runtime.wrapping_mul(0xd6e8_feb8_6659_fd93))
+        let mixed = line.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ closure;
+        let mixed = (mixed.rotate_left(32) ^ traits.domain.runtime)
+            .wrapping_mul(0xd6e8_feb8_6659_fd93)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Site(mixed ^ (mixed >> 32))
     }

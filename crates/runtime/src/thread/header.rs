@@ -8,7 +8,8 @@
 //! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm`, `calling` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
-//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `waited`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
+//! | `waited`                                  | the thread itself; others read it once it has ended, when its hooks may still run |
 //! | `queued_at`                               | whoever holds the `NewThread`; others read it as a hint |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
@@ -138,7 +139,7 @@ pub(crate) struct Header {
     /// Its cancellation was raised at some time.
     pub(crate) ever_raised: Cell<bool>,
     /// It has waited where its cancellation would have ended the wait, or has joined a thread that did.
-    pub(crate) waited: Cell<bool>,
+    pub(crate) waited: AtomicBool,
     /// What ends its waits early, innermost first.
     pub(crate) limits: Innermost,
     /// It is the first thread of a `run`.
@@ -187,7 +188,7 @@ impl Header {
             unwinding: Cell::new(Suspended::default()),
             raised: Cell::new(false),
             ever_raised: Cell::new(false),
-            waited: Cell::new(false),
+            waited: AtomicBool::new(false),
             limits: Cell::new(core::ptr::null()),
             is_main: Cell::new(false),
             stage: Cell::new(stage),

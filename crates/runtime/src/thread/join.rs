@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::sync::atomic::Ordering;
 use std::thread::Result;
 
 use super::Thread;
@@ -182,7 +183,8 @@ impl<T> JoinHandle<T> {
             self.wait(wait);
         }
         let header = self.thread.header();
-        if header.waited.get() {
+        // Relaxed: written before the end that we have seen.
+        if header.waited.load(Ordering::Relaxed) {
             current::note_waited();
         }
         // SAFETY: the thread has ended and this is its only handle, so the result is ours
@@ -219,7 +221,13 @@ impl<T> JoinHandle<T> {
         if !unsafe { word.enlist(&waiter, &joiner) } {
             return;
         }
+        if self.thread.model() != current::model() {
+            // That one computes, or blocks, on an OS thread of its own: this is no computation of ours.
+            current::note_waited();
+        }
         if waiter.wait(&wait) == Outcome::Cancelled {
+            // For what, is not known: the other one goes on.
+            current::note_waited();
             if word.withdraw(&waiter, &joiner) {
                 cancel::raise();
             }

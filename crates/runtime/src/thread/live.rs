@@ -223,7 +223,7 @@ pub(super) fn run_current(meter: Option<&Meter>, handle: Handle) {
             Header::call(header);
             conclude(header, meter, handle);
             // Also what its locals' destructors did.
-            Site::of(header.as_ref()).ended(header.as_ref().waited.get());
+            Site::of(header.as_ref()).ended(header.as_ref().waited.load(Ordering::Relaxed));
         }
         header.as_ref().locals.free();
         header.as_ref().concluded.set(true);
@@ -246,8 +246,8 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>, handle: Hand
     // join word says otherwise.
     let (header, panicked) = unsafe { (pointer.as_ref(), Header::is_panic(pointer)) };
     let scope = header.traits.scope.clone();
-    if let Some(scope) = &scope {
-        scope.child_ends(panicked, header.waited.get());
+    if panicked && let Some(scope) = &scope {
+        scope.child_panicked();
     }
     if header.join.is_detached() {
         // SAFETY: the handle has gone, so the result is nobody else's.
@@ -274,6 +274,9 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>, handle: Hand
     }
     // Last of all, for now the scope may end, and with it what the thread borrowed.
     if let Some(scope) = scope {
+        if header.waited.load(Ordering::Relaxed) {
+            scope.child_has_waited();
+        }
         scope.child_ended();
     }
 }

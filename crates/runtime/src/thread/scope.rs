@@ -37,14 +37,15 @@ impl ScopeData {
         self.running.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn child_ends(&self, panicked: bool, waited: bool) {
-        // Relaxed, twice: ordered by `child_ended`.
-        if panicked {
-            self.panics.fetch_add(1, Ordering::Relaxed);
-        }
-        if waited {
-            self.waited.store(true, Ordering::Relaxed);
-        }
+    pub(super) fn child_panicked(&self) {
+        // Relaxed: ordered by `child_ended`.
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Told last, for the destructors of a child's locals may wait.
+    pub(super) fn child_has_waited(&self) {
+        // Relaxed: ordered by `child_ended`.
+        self.waited.store(true, Ordering::Relaxed);
     }
 
     /// A handle has returned the panic of its thread.
