@@ -49,12 +49,11 @@ pub(crate) fn coarse() -> u64 {
     }
 }
 
-/// Whether the kernel's coarse clock has moved on since this worker read its clock: so its threads have had
-/// some milliseconds, at most. `false` where there is no worker.
+/// Whether the kernel's coarse clock has moved on since this OS thread, a worker, read its clock, if it ever has:
+/// if not, its threads have had some milliseconds at most.
 #[inline]
 pub(crate) fn has_ticked() -> bool {
-    let cached = CACHED.get();
-    cached != 0 && coarse_now() != cached
+    coarse_now() != CACHED.get()
 }
 
 /// How long ago that was.
