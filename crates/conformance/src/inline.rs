@@ -18,6 +18,7 @@ use trefoil_runtime::{Model, Reason, thread_local, threads};
 use trefoil_sync::channel::{Receiver, bounded, unbounded};
 
 use crate::Subject;
+use crate::seed::{self, Random};
 use crate::subject::run;
 use crate::witness::{Witness, refusal, until, until_waiting};
 
@@ -555,4 +556,134 @@ pub fn wake_ups_find_whom_they_are_for<S: Subject>() {
         done.store(true, Ordering::Release);
         wakes.join().unwrap();
     });
+}
+
+/// What the threads of [`trees_of_any_shape_come_to_an_end`] share.
+struct Forest {
+    witness: Witness,
+    made: AtomicUsize,
+    lock: trefoil_sync::Mutex<u64>,
+    /// Who may be woken or cancelled by anybody.
+    seen: std::sync::Mutex<Vec<thread::Thread>>,
+}
+
+/// The end of an unwinding that waits for a thread.
+struct JoinsInDrop(Option<Child<()>>);
+
+impl Drop for JoinsInDrop {
+    fn drop(&mut self) {
+        let _ = self.0.take().unwrap().join();
+    }
+}
+
+impl Forest {
+    fn tree(self: &Arc<Forest>, random: &mut Random, height: u64) -> Child<()> {
+        let (forest, mut random) = (Arc::clone(self), random.branch());
+        let token = self.witness.token();
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let tree = child(move || {
+            let _token = token;
+            forest.grow(&mut random, height);
+        });
+        self.seen.lock().unwrap().push(tree.thread().clone());
+        tree
+    }
+
+    fn grow(self: &Arc<Forest>, random: &mut Random, height: u64) {
+        for _ in 0..random.below(5) {
+            self.step(random, height);
+        }
+    }
+
+    /// Forks and joins somehow, or waits a little.
+    fn step(self: &Arc<Forest>, random: &mut Random, height: u64) {
+        let forks = if height == 0 { 0 } else { 7 };
+        match random.below(3 + forks) {
+            0 => thread::yield_now(),
+            1 => thread::park_timeout(Duration::from_micros(random.below(100))),
+            2 => {
+                let mut count = self.lock.lock().unwrap();
+                thread::yield_now();
+                *count += 1;
+            }
+            3 | 4 => drop(self.tree(random, height - 1).join()),
+            5 => thread::scope(|scope| {
+                for _ in 0..random.below(5) {
+                    let mut random = random.branch();
+                    scope.spawn(move || self.grow(&mut random, height - 1));
+                }
+            }),
+            6 => {
+                let (mut one, mut other) = (random.branch(), random.branch());
+                thread::join(
+                    || self.grow(&mut one, height - 1),
+                    || self.grow(&mut other, height - 1),
+                );
+            }
+            7 => {
+                let tree = self.tree(random, height - 1);
+                let span = Duration::from_micros(random.below(200));
+                drop(timeout(span, || tree.join()));
+            }
+            8 => {
+                let tree = self.tree(random, height - 1);
+                tree.cancel();
+                drop(tree.join());
+            }
+            _ => {
+                let last = JoinsInDrop(Some(self.tree(random, height - 1)));
+                let unwinds = child(move || {
+                    let _last = last;
+                    // No hook tells of it.
+                    panic::resume_unwind(Box::new("on purpose"));
+                });
+                drop(unwinds.join());
+            }
+        }
+    }
+}
+
+/// Threads that fork and join at random, wait, unwind, are cancelled, woken and timed out by anybody at any time:
+/// all end, and nothing of them is left.
+pub fn trees_of_any_shape_come_to_an_end<S: Subject>() {
+    let seed = seed::draw();
+    let mut random = seed.random();
+    let forest = Arc::new(Forest {
+        witness: Witness::new(),
+        made: AtomicUsize::new(0),
+        lock: trefoil_sync::Mutex::new(0),
+        seen: std::sync::Mutex::default(),
+    });
+    let done = Arc::new(AtomicBool::new(false));
+    let outside = {
+        let (forest, done, mut random) = (Arc::clone(&forest), Arc::clone(&done), random.branch());
+        std::thread::spawn(move || {
+            // Acquire: pairs with the store below.
+            while !done.load(Ordering::Acquire) {
+                let seen = std::mem::take(&mut *forest.seen.lock().unwrap());
+                for thread in seen {
+                    match random.below(40) {
+                        0 => thread.cancel(),
+                        _ => thread.unpark(),
+                    }
+                }
+                std::thread::yield_now();
+            }
+        })
+    };
+    let trees = Arc::clone(&forest);
+    run::<S, _>(move || {
+        train();
+        for _ in 0..200 {
+            let roots: Vec<_> = (0..3).map(|_| trees.tree(&mut random, 5)).collect();
+            roots.into_iter().for_each(|root| drop(root.join()));
+        }
+    });
+    // Release: pairs with the load above.
+    done.store(true, Ordering::Release);
+    outside.join().unwrap();
+    assert_eq!(
+        forest.witness.dropped(),
+        forest.made.load(Ordering::Relaxed)
+    );
 }

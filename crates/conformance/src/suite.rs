@@ -181,6 +181,7 @@ macro_rules! suite {
                 it_may_wait_while_it_unwinds,
                 both_are_ended_with_the_run,
                 wake_ups_find_whom_they_are_for,
+                trees_of_any_shape_come_to_an_end,
             }
             scope {
                 children_borrow,
