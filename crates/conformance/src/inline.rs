@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::thread::{self, Builder, JoinHandle};
 use trefoil_runtime::time::timeout;
-use trefoil_runtime::{Model, Reason, thread_local, threads};
+use trefoil_runtime::{Model, Reason, thread_local};
 use trefoil_sync::channel::{Receiver, bounded, unbounded};
 
 use crate::Subject;
 use crate::seed::{self, Random};
 use crate::subject::run;
-use crate::witness::{Witness, refusal, until, until_waiting};
+use crate::witness::{Witness, refusal, until, until_waiting, waits_for};
 
 type Value = Box<dyn Any + Send>;
 
@@ -164,25 +164,19 @@ pub fn it_may_wait<S: Subject>() {
     run::<S, _>(|| {
         train();
         let (send, receive) = bounded(0);
-        let joiner = Builder::new()
-            .name("joiner".into())
-            .spawn(move || child(move || receive.recv().unwrap()).join().unwrap())
-            .unwrap();
+        let (tell, told) = unbounded();
+        let joiner = thread::spawn(move || {
+            let waits = child(move || receive.recv().unwrap());
+            tell.send(waits.thread().clone()).unwrap();
+            waits.join().unwrap()
+        });
+        let child = told.recv().unwrap();
+        until_waiting(&child, Reason::Receive);
         until_waiting(joiner.thread(), Reason::Join);
-        let waiting = || {
-            let threads = threads();
-            let child = threads
-                .iter()
-                .find(|info| info.name.as_deref() == Some("child"));
-            child
-                .and_then(|child| child.waiting)
-                .is_some_and(|waiting| waiting.reason == Reason::Receive)
-        };
-        until(waiting);
         // What wakes the joiner does not wake it, and is kept.
         joiner.thread().unpark();
         thread::yield_now();
-        assert!(waiting());
+        assert!(waits_for(child.id(), Reason::Receive));
         send.send(5).unwrap();
         assert_eq!(joiner.join().unwrap(), 5);
     });
@@ -468,11 +462,13 @@ pub fn it_may_wait_while_it_unwinds<S: Subject>() {
     run::<S, _>(|| {
         train();
         let (go, gate) = bounded(0);
+        let (tell, told) = unbounded();
         let joiner = thread::spawn(move || {
             let unwinds = child(move || -> () {
                 let _waits = WaitsInDrop(gate);
                 panic!("on purpose");
             });
+            tell.send(unwinds.thread().clone()).unwrap();
             assert!(unwinds.join().unwrap_err().is::<&str>());
             assert!(!thread::panicking());
             let lock = trefoil_sync::Mutex::new(());
@@ -481,16 +477,7 @@ pub fn it_may_wait_while_it_unwinds<S: Subject>() {
             thread::current().cancel();
             thread::park();
         });
-        let unwinding = || {
-            threads().iter().any(|info| {
-                info.name.as_deref() == Some("child")
-                    && info
-                        .waiting
-                        .as_ref()
-                        .is_some_and(|waiting| waiting.reason == Reason::Receive)
-            })
-        };
-        until(unwinding);
+        until_waiting(&told.recv().unwrap(), Reason::Receive);
         assert!(!thread::panicking());
         // One that is run inside of a neighbour meanwhile, or that cannot be.
         assert!(!child(thread::panicking).join().unwrap());
