@@ -33,8 +33,9 @@
 //! 1. A spawn that makes its queue two long wakes a sleeper, if nobody searches: one of the two
 //!    would wait.
 //! 2. A lone new thread wakes nobody, as long as there is a *watcher*: a worker that sleeps with
-//!    a timeout and looks around. It takes a lone thread only from a worker that has not
-//!    reached its loop for some microseconds: from one that computes.
+//!    a timeout and looks around. Whoever looks takes a thread only from a worker that has not
+//!    reached its loop for some microseconds, from one that computes; or from one that has many,
+//!    and takes long for each.
 //! 3. When all sleep, nobody watches, and the process uses no processor. So the first spawn
 //!    after that wakes one, who becomes the watcher.
 //! 4. A thread stays for life where it starts. So a worker that has far more started threads

@@ -16,11 +16,19 @@ use crate::shared::{IMBALANCE, Run, Seat};
 /// How many rounds there are between two looks outside.
 const ROUND: u32 = 64;
 /// A worker with one new thread that has not come back to its loop for so long computes.
-const STANDSTILL: Duration = Duration::from_micros(4);
+const STANDSTILL: Duration = Duration::from_micros(10);
 /// The same, where who looks has far more threads already. Less than a search, so that it is
 /// reached by who has the right to search from the begin on.
 const LONG_STANDSTILL: Duration = Duration::from_micros(15);
+/// A worker that comes back to its loop all the time, and has so many new threads,
+const MANY: usize = 8;
+/// keeps them if it needs no longer for a round than this: to run a thread elsewhere would cost as much.
+const LONG_ROUND: Duration = Duration::from_micros(1);
+/// For so long it is watched before that is said.
+const WATCHED: Duration = Duration::from_micros(10);
 const _: () = assert!(LONG_STANDSTILL.as_micros() < effort::WOKEN.as_micros());
+/// After so many searches nobody falls behind.
+const VAIN: u32 = 2;
 /// A watcher sleeps for so long, then ever longer while it finds nothing.
 const FIRST_WATCH: Duration = Duration::from_micros(200);
 const LONGEST_WATCH: Duration = Duration::from_millis(1);
@@ -43,6 +51,8 @@ pub(crate) struct Schedule<'a> {
     suspects: Suspects,
     /// The same from one rescue to the next.
     old_suspects: Suspects,
+    /// How many searches in a row, long enough to see who falls behind, have found nothing to take.
+    vain: u32,
     rescued: Instant,
     /// The runtime closes, and threads that have started here do not end.
     stranded: bool,
@@ -61,6 +71,7 @@ impl<'a> Schedule<'a> {
             owes_a_look: Cell::new(false),
             suspects: Suspects::new(hybrid.shared.seats.len()),
             old_suspects: Suspects::new(hybrid.shared.seats.len()),
+            vain: 0,
             rescued: Instant::now(),
             stranded: false,
         }
@@ -273,6 +284,11 @@ impl<'a> Schedule<'a> {
         if ran {
             self.effort.paid(paid);
         }
+        if paid {
+            self.vain = 0;
+        } else if search.is_some() && span >= effort::WOKEN {
+            self.vain += 1;
+        }
         match search {
             Some(search) if paid => {
                 // What was left to this search is somebody else's now.
@@ -321,19 +337,21 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Takes from a worker that has two or more new threads, or computes and has one, or has some
-    /// that were placed there.
+    /// Takes from a worker that has new threads, or some that were placed there, and does not get to them.
     fn steal(&mut self) -> Option<NewThread> {
         let seats = &self.hybrid.shared.seats;
         let others = (1..seats.len()).map(|step| (self.hybrid.seat + step) % seats.len());
         for victim in others {
             let seat = &seats[victim];
-            let take = seat.waiting() > 1
-                || (seat.offered() != 0 && {
-                    let patience = self.patience(seat);
-                    self.suspects.stands_still(victim, seat.beat(), patience)
-                });
-            if take && let Some(thread) = seat.steal(&self.own.spawned) {
+            let take = seat.offered() != 0 && {
+                let patience = self.patience(seat);
+                self.suspects
+                    .falls_behind(victim, seat.beat(), seat.waiting(), patience)
+            };
+            if take
+                && !goes_on_without_us(seat)
+                && let Some(thread) = seat.steal(&self.own.spawned)
+            {
                 return Some(thread);
             }
         }
@@ -378,6 +396,9 @@ impl<'a> Schedule<'a> {
         if shared.idle.awake(announced, &**shared) {
             owes.set(true);
         }
+        if rested == Rested::Slept {
+            self.vain = 0;
+        }
         self.watch = if watched && rested == Rested::Slept && !busy {
             LONGEST_WATCH.min(self.watch * 2)
         } else {
@@ -386,19 +407,36 @@ impl<'a> Schedule<'a> {
     }
 
     /// Whether new threads are to be stolen. A lone one, which its worker may be about to
-    /// run, is left to the watcher, if there is one.
+    /// run, is left to the watcher, if there is one; and those of workers that keep up, to them.
     fn others_wait(&self) -> bool {
         let shared = &self.hybrid.shared;
         let watched = shared.idle.is_watched();
+        if watched && self.vain >= VAIN {
+            return false;
+        }
         let alone = usize::from(watched);
         let mut seats = shared.seats.iter();
         seats.any(|seat| seat.waiting() > alone || (!watched && seat.offers_placed()))
     }
 }
 
-/// Since when each worker's count of rounds has stood still.
+/// Whether the worker stood still because we have its processor: whoever was woken for its threads may have been put
+/// there in its place. Taken by us, they would be apart from those that they chat with.
+fn goes_on_without_us(seat: &Seat) -> bool {
+    let before = seat.beat();
+    std::thread::yield_now();
+    seat.beat() != before
+}
+
+/// Since when each worker's count of rounds has been looked at, and since when it has stood still.
 #[derive(Debug)]
-struct Suspects(Box<[Option<(u32, Instant)>]>);
+struct Suspects(Box<[Option<Seen>]>);
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    first: (u32, Instant),
+    last: (u32, Instant),
+}
 
 impl Suspects {
     fn new(workers: usize) -> Suspects {
@@ -415,11 +453,34 @@ impl Suspects {
     }
 
     fn stands_still(&mut self, worker: usize, rounds: u32, patience: Duration) -> bool {
-        match self.0[worker] {
-            Some((seen, since)) if seen == rounds => since.elapsed() >= patience,
+        self.look(worker, rounds).last.1.elapsed() >= patience
+    }
+
+    /// Whether the worker stands still; or has many new threads, and its rounds are long.
+    fn falls_behind(
+        &mut self,
+        worker: usize,
+        rounds: u32,
+        waiting: usize,
+        patience: Duration,
+    ) -> bool {
+        let seen = self.look(worker, rounds);
+        let (first, begin) = seen.first;
+        seen.last.1.elapsed() >= patience
+            || waiting >= MANY && {
+                let watched = begin.elapsed();
+                watched >= WATCHED && watched >= LONG_ROUND * rounds.wrapping_sub(first)
+            }
+    }
+
+    fn look(&mut self, worker: usize, rounds: u32) -> Seen {
+        let entry = &mut self.0[worker];
+        match entry {
+            Some(seen) if seen.last.0 == rounds => *seen,
             _ => {
-                self.0[worker] = Some((rounds, Instant::now()));
-                false
+                let now = (rounds, Instant::now());
+                let first = entry.map_or(now, |seen| seen.first);
+                *entry.insert(Seen { first, last: now })
             }
         }
     }
