@@ -21,7 +21,7 @@
 //! **What the parent loses.** A thread in a `join` is told at once that it was cancelled; one whose stack lies
 //! below its child's cannot be, before the child has ended. So at a wait that is a cancellation point the child
 //! is run only if nothing but a cancellation could end the wait early (no timeout, no limit), and if the threads
-//! that the same line spawned have ended without waiting for anything but threads like themselves
+//! that the same line spawned with the same closure have ended without waiting for anything but threads like themselves
 //! ([`Site`]): such a thread is not ended by any cancellation either.
 //!
 //! | it is not run inline                                  | because                                        |
