@@ -197,6 +197,13 @@ pub(super) enum Handle {
     OnThisStack,
 }
 
+/// Whether a thread that ends has begun.
+#[derive(Clone, Copy, Debug)]
+enum Ran {
+    Yes,
+    No,
+}
+
 /// Runs the current thread to its end, on its own stack: calls its closure and tells whoever
 /// waits for it. Its stack is measured by `meter`, if there is one. A thread that was cancelled
 /// before it began drops its closure instead, and is not measured.
@@ -218,12 +225,10 @@ pub(super) fn run_current(meter: Option<&Meter>, handle: Handle) {
         if header.as_ref().cancel.load(Ordering::Acquire) {
             Header::refuse_cancelled(header);
             // It has not run, so it is no thread that was measured.
-            conclude(header, None, handle);
+            conclude(header, None, handle, Ran::No);
         } else {
             Header::call(header);
-            conclude(header, meter, handle);
-            // Also what its locals' destructors did.
-            Site::of(header.as_ref()).ended(header.as_ref().waited.load(Ordering::Relaxed));
+            conclude(header, meter, handle, Ran::Yes);
         }
         header.as_ref().locals.free();
         header.as_ref().concluded.set(true);
@@ -241,7 +246,7 @@ pub(super) fn run_current(meter: Option<&Meter>, handle: Handle) {
 ///
 /// The caller has a reference, and runs the thread, or holds its `NewThread`; the stage is
 /// RESULT. `meter` only from the thread itself.
-unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>, handle: Handle) {
+unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>, handle: Handle, ran: Ran) {
     // SAFETY: the caller's reference keeps it alive. The result is the thread's until the
     // join word says otherwise.
     let (header, panicked) = unsafe { (pointer.as_ref(), Header::is_panic(pointer)) };
@@ -258,6 +263,10 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>, handle: Hand
     if let Some(meter) = meter {
         // Before anybody is told: who has joined it finds it counted.
         meter.note(header);
+    }
+    if let Ran::Yes = ran {
+        // What its locals' destructors did counts too; and who has joined it knows of it.
+        Site::of(header).ended(header.waited.load(Ordering::Relaxed));
     }
     // SAFETY: `NewThread::make` has listed it, a thread concludes once, and we have a
     // reference.
@@ -316,7 +325,7 @@ pub(super) unsafe fn end(pointer: NonNull<Header>) {
     // SAFETY: the reference keeps it alive, and is given back at the end.
     unsafe {
         pointer.as_ref().state.finish();
-        conclude(pointer, None, Handle::Anywhere);
+        conclude(pointer, None, Handle::Anywhere, Ran::No);
         Header::release(pointer);
     }
 }
