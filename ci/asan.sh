@@ -90,8 +90,8 @@ run "overflows" "$some" \
 # To find a use after return the sanitizer gives each fiber a second stack for its locals, which
 # corosensei 0.3 does not give back at the fiber's end: 100 000 short threads would take all the address
 # space. So not `memory`; nor `process`, for the kernel refuses to fork what has so much. And not what is
-# about the depth of stacks, or on whose stack something runs, where locals are not any more. Kernel threads never leave their stacks: what is
-# found there would be found by the other runs, or is `std`'s.
+# about the depth of stacks, or on whose stack something runs, where locals are not any more. Kernel threads
+# never leave their stacks: what is found there would be found by the other runs, or is `std`'s.
 packages=(-p trefoil-fiber -p trefoil-green -p trefoil-hybrid)
 models=2
 run "what is used after its function returned" "$hundreds" \
