@@ -30,7 +30,6 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
-use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
@@ -52,10 +51,8 @@ fn between(head: u64, tail: u64) -> usize {
 /// The worker's end, which stays on its OS thread.
 pub(crate) struct Queue<T> {
     shared: Arc<Shared<T>>,
-    /// How often the ring has grown.
+    /// How often the ring has grown. Only one OS thread puts something in: a cell is not `Sync`.
     growths: Cell<u64>,
-    /// Only one OS thread puts something in.
-    _not_sync: PhantomData<Cell<()>>,
 }
 
 /// The others' end.
@@ -94,7 +91,6 @@ impl<T> Queue<T> {
                 rings: UnsafeCell::new(vec![ring]),
             }),
             growths: Cell::new(0),
-            _not_sync: PhantomData,
         }
     }
 
@@ -301,7 +297,7 @@ impl<T> Shared<T> {
                 empty += usize::from(takes || found.is_none());
             }
             if empty != 0 {
-                // Release: pairs with `make_room`: we have seen them null. Relaxed: it has moved.
+                // Release: pairs with `push`: we have seen them null. Relaxed: it has moved.
                 let number = (begin + empty as u64) & NUMBERS;
                 let _ = self.head.0.compare_exchange(
                     begin,

@@ -126,10 +126,7 @@ impl Worker {
         if !self.stacks.is_enough(thread, left) {
             return None;
         }
-        let thread = take()?;
-        let size = self.stacks.size_of(&thread);
-        self.own_stacks.borrow_mut().unreserve(size);
-        Some(thread)
+        take().inspect(|thread| self.unreserve_stack(thread))
     }
 
     /// The same of a thread that was [queued](Worker::push_new) here.
@@ -146,10 +143,7 @@ impl Worker {
         take: impl FnOnce(&dyn Fn(&Thread) -> bool) -> Option<NewThread>,
     ) -> Option<NewThread> {
         let wanted = |thread: &Thread| self.stacks.is_enough(thread, left) && wanted(thread);
-        let thread = take(&wanted)?;
-        let size = self.stacks.size_of(&thread);
-        self.own_stacks.borrow_mut().unreserve(size);
-        Some(thread)
+        take(&wanted).inspect(|thread| self.unreserve_stack(thread))
     }
 
     /// The same among those that were [queued](Worker::push_new) here.
@@ -356,9 +350,15 @@ impl Worker {
 
     /// Drops a thread that has its stack reserved and will not start.
     fn give_up(&self, thread: NewThread) {
-        let size = self.stacks.size_of(&thread);
-        self.own_stacks.borrow_mut().unreserve(size);
+        self.unreserve_stack(&thread);
         drop(thread);
+    }
+
+    /// The thread needs none of its own.
+    #[inline]
+    fn unreserve_stack(&self, thread: &NewThread) {
+        let size = self.stacks.size_of(thread);
+        self.own_stacks.borrow_mut().unreserve(size);
     }
 
     // ----- the contract: wake on the worker's OS thread, the rest on a fiber's own stack

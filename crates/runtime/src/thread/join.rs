@@ -145,8 +145,9 @@ impl<T> JoinHandle<T> {
     /// A green or hybrid thread may run the other one itself, on its own stack, instead of parking, if that one
     /// has not started. The other one has its own name, locals and cancellation all the same, and three quarters at
     /// least of the stack that is usual, or all that it asked for. The caller is then told of its own cancellation
-    /// when the other one has ended; so this is done, outside of timeouts, where the last 64 threads spawned by the same
-    /// line with the same closure have not waited, other than for threads of their own model like themselves. `docs/cancellation.md` has more.
+    /// when the other one has ended; so this is done, outside of timeouts, where the last 64 threads spawned by the
+    /// same line with the same closure have not waited, other than for threads of their own model like themselves.
+    /// `docs/cancellation.md` has more.
     ///
     /// # Errors
     ///
