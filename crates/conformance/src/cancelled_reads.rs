@@ -16,6 +16,7 @@ use trefoil_runtime::cancel::Cancelled;
 use trefoil_runtime::thread::{self, JoinHandle};
 use trefoil_runtime::time::timeout;
 use trefoil_runtime::{Model, Reason, model};
+use trefoil_sync::Barrier;
 use trefoil_sync::channel::bounded;
 
 use crate::Subject;
@@ -142,6 +143,33 @@ pub fn whoever_has_the_signal<S: Subject>() {
                 drop(signals);
                 ended();
                 raise(Signal::SIGURG).unwrap();
+            });
+        })
+        .assert_came_through();
+    }
+}
+
+/// The first reads of a process, on several OS threads at once: each can be ended, and nothing that
+/// one of them noted is lost to another (the address sanitizer looks).
+pub fn of_the_first_threads_at_once<S: Subject>() {
+    const READERS: usize = 4;
+    for _ in 0..20 {
+        child::end_of(|| {
+            run::<S, _>(|| {
+                let (_near, far) = pair();
+                let far = Arc::new(far);
+                let start = Arc::new(Barrier::new(READERS));
+                let readers = [(); READERS].map(|()| {
+                    let (far, start) = (Arc::clone(&far), Arc::clone(&start));
+                    thread::spawn(move || {
+                        start.wait();
+                        while (&*far).read(&mut [0; 1]).is_ok() {}
+                    })
+                });
+                for reader in readers {
+                    until_waiting(reader.thread(), Reason::Read);
+                    must_end(reader);
+                }
             });
         })
         .assert_came_through();

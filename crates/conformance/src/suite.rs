@@ -648,6 +648,7 @@ macro_rules! suite {
                 at_any_moment,
                 under_a_hail_of_signals,
                 whoever_has_the_signal,
+                of_the_first_threads_at_once,
                 with_all_signals_blocked,
                 in_its_time,
                 of_a_kernel_threads_connection,

@@ -198,13 +198,9 @@ mod handler {
         if now.sa_sigaction == ours {
             return true;
         }
-        let before = Box::into_raw(Box::new(Before {
-            action: now,
-            older: BEFORE.load(Ordering::Acquire),
-        }));
-        // Release: pairs with `hand_on`. Where two OS threads do this at once, one who stood
-        // there earlier may be forgotten, as with `sigaction(2)` itself.
-        BEFORE.store(before, Ordering::Release);
+        if !push(&now) {
+            return insist();
+        }
         // A program may want its signal to end its own calls. Ours ends the call with or without it.
         let restarts = match now.sa_sigaction {
             libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART,
@@ -214,6 +210,33 @@ mod handler {
         now.sa_flags = libc::SA_SIGINFO | restarts | libc::SA_ONSTACK;
         // SAFETY: the handler only does what a handler may.
         unsafe { libc::sigaction(SIGNAL, &raw const now, core::ptr::null_mut()) == 0 }
+    }
+
+    /// Notes what stood in the place of ours, once where several OS threads find it there at the
+    /// same time. `false`: another has noted something since, and the place is to be looked at anew.
+    fn push(now: &libc::sigaction) -> bool {
+        // Acquire: another OS thread may have written it.
+        let newest = BEFORE.load(Ordering::Acquire);
+        // SAFETY: they are never freed.
+        if unsafe { newest.as_ref() }.is_some_and(|newest| is_same(&newest.action, now)) {
+            return true;
+        }
+        let before = Box::into_raw(Box::new(Before {
+            action: *now,
+            older: newest,
+        }));
+        // Release: pairs with `hand_on`.
+        let pushed = BEFORE.compare_exchange(newest, before, Ordering::Release, Ordering::Relaxed);
+        if pushed.is_err() {
+            // SAFETY: it was made above, and nobody else has it.
+            drop(unsafe { Box::from_raw(before) });
+        }
+        pushed.is_ok()
+    }
+
+    /// Whether they call the same handler in the same way.
+    fn is_same(one: &libc::sigaction, other: &libc::sigaction) -> bool {
+        one.sa_sigaction == other.sa_sigaction && one.sa_flags == other.sa_flags
     }
 
     /// Sends the signal to one OS thread of this process, if it is there.
@@ -296,7 +319,7 @@ mod handler {
         let caller = CALLED.get();
         // SAFETY: they are never freed.
         let next = match unsafe { caller.as_ref() } {
-            // Acquire: pairs with `insist`.
+            // Acquire: pairs with `push`.
             None => BEFORE.load(Ordering::Acquire),
             Some(caller) => caller.older.cast_mut(),
         };
