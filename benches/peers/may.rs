@@ -78,8 +78,9 @@ impl StdShaped for May {
         coroutine::park();
     }
 
-    /// It has no bounded channel. With one ball in the game this is the same.
-    fn channel() -> (Sender<u64>, Receiver<u64>) {
+    /// It has no bounded channel. With one ball in the game this is the same, and so where there is room for
+    /// all messages.
+    fn channel(_capacity: usize) -> (Sender<u64>, Receiver<u64>) {
         mpsc::channel()
     }
 

@@ -19,6 +19,7 @@ mod mpmc;
 mod mutex;
 mod parked;
 mod server;
+mod skynet;
 mod sleepers;
 mod timers;
 
@@ -26,7 +27,7 @@ mod timers;
 pub(super) trait StdShaped: 'static {
     type Handle<T: Send + 'static>: Send;
     type Thread: Send + Sync;
-    type Sender: Send;
+    type Sender: Clone + Send;
     type Receiver: Send;
     type Producer: Clone + Send;
     type Consumer: Clone + Send;
@@ -49,8 +50,8 @@ pub(super) trait StdShaped: 'static {
     fn unpark_handle<T: Send + 'static>(handle: &Self::Handle<T>);
     fn park();
 
-    /// With room for at least one message.
-    fn channel() -> (Self::Sender, Self::Receiver);
+    /// With room for so many messages, at least.
+    fn channel(capacity: usize) -> (Self::Sender, Self::Receiver);
     fn send(sender: &Self::Sender, message: u64) -> Option<()>;
     fn recv(receiver: &Self::Receiver) -> Option<u64>;
     fn recv_within(receiver: &Self::Receiver, patience: Duration) -> Option<u64>;
@@ -81,6 +82,7 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
     let threads: fn(&Order) -> Result<Measurement, Failure> = match workload {
         "spawn_join" => spawn_join::<L>,
         "spawn_batch" => spawn_batch::<L>,
+        "skynet_channel" => skynet::by_channel::<L>,
         "yield" => yield_now::<L>,
         "ping_pong" => ping_pong::<L>,
         "timers_cancelled" => timers::timers_cancelled::<L>,
@@ -159,8 +161,8 @@ fn yield_now<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
 fn ping_pong<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
     let rounds = order.get("rounds");
     let watch = Stopwatch::start();
-    let (to_pong, from_ping) = L::channel();
-    let (to_ping, from_pong) = L::channel();
+    let (to_pong, from_ping) = L::channel(1);
+    let (to_ping, from_pong) = L::channel(1);
     let ping = L::spawn(move || lead::<L>(rounds, &to_pong, &from_pong));
     let pong = L::spawn(move || pass_on::<L>(rounds, &from_ping, &to_ping));
     let ball = L::join(ping)?.ok_or(Failure::Disconnected)?;
@@ -173,10 +175,10 @@ fn ping_pong<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
 fn ring<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
     let (threads, rounds) = (order.get("threads"), order.get("rounds"));
     let watch = Stopwatch::start();
-    let (to_first, mut incoming) = L::channel();
+    let (to_first, mut incoming) = L::channel(1);
     let mut handles = Vec::new();
     for _ in 1..threads {
-        let (out, next) = L::channel();
+        let (out, next) = L::channel(1);
         let from = std::mem::replace(&mut incoming, next);
         handles.push(L::spawn(move || pass_on::<L>(rounds, &from, &out)));
     }

@@ -71,8 +71,8 @@ impl StdShaped for Std {
         thread::park();
     }
 
-    fn channel() -> (SyncSender<u64>, Receiver<u64>) {
-        mpsc::sync_channel(1)
+    fn channel(capacity: usize) -> (SyncSender<u64>, Receiver<u64>) {
+        mpsc::sync_channel(capacity)
     }
 
     fn send(sender: &SyncSender<u64>, message: u64) -> Option<()> {

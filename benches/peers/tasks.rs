@@ -19,6 +19,7 @@ mod mpmc;
 mod mutex;
 mod parked;
 mod server;
+mod skynet;
 mod sleepers;
 mod timers;
 
@@ -98,6 +99,7 @@ pub(super) async fn perform<L: Tasks>(workload: String, order: Order) -> Outcome
     match workload.as_str() {
         "spawn_join" => spawn_join::<L>(&order).await,
         "spawn_batch" => spawn_batch::<L>(&order).await,
+        "skynet_channel" => skynet::by_channel::<L>(&order).await,
         "yield" => yield_now::<L>(&order).await,
         "ping_pong" => ping_pong::<L>(&order).await,
         "timers_cancelled" => timers::timers_cancelled::<L>(&order).await,

@@ -120,9 +120,10 @@ impl Contender {
 }
 
 /// The workloads that mostly start threads.
-const STARTS_THREADS: [&str; 5] = [
+const STARTS_THREADS: [&str; 6] = [
     "spawn_join",
     "spawn_batch",
+    "skynet_channel",
     "timers_cancelled",
     "parked",
     "sleepers",

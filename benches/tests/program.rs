@@ -12,6 +12,7 @@ use trefoil_bench::workloads;
 const TINY: &[(&str, &[&str])] = &[
     ("spawn_join", &["threads=50"]),
     ("spawn_batch", &["threads=50"]),
+    ("skynet_channel", &["width=3", "depth=3"]),
     ("yield", &["threads=3", "yields=150"]),
     ("ping_pong", &["rounds=50"]),
     ("timers_cancelled", &["rounds=50", "standing=10"]),

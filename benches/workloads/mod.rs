@@ -31,6 +31,8 @@ pub mod ping_pong;
 pub mod primes;
 pub mod ring;
 pub mod select;
+pub mod skynet;
+pub mod skynet_channel;
 pub mod sleepers;
 pub mod spawn_batch;
 pub mod spawn_join;
@@ -57,9 +59,10 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 19] = [
+pub static ALL: [&Workload; 20] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
+    &skynet_channel::WORKLOAD,
     &yield_now::WORKLOAD,
     &ping_pong::WORKLOAD,
     &timers_cancelled::WORKLOAD,
@@ -95,6 +98,18 @@ mod tests {
     use super::*;
     use crate::parameters::{Parameters, Weight};
     use std::collections::HashSet;
+
+    /// What a workload is told, with its defaults for fibers but for these.
+    pub(super) fn order(workload: &Workload, pairs: &[&str]) -> Order {
+        let mut parameters = Parameters::defaults(workload.parameters, Weight::Light);
+        for pair in pairs {
+            parameters.set(pair).unwrap();
+        }
+        Order {
+            parameters,
+            program: "no program".into(),
+        }
+    }
 
     #[test]
     fn names_are_unique() {

@@ -17,8 +17,8 @@ pub(super) fn timers_cancelled<L: StdShaped>(order: &Order) -> Result<Measuremen
         drop(L::spawn(|| L::sleep(SLEEP)));
     }
     let watch = Stopwatch::start();
-    let (to_pong, from_ping) = L::channel();
-    let (to_ping, from_pong) = L::channel();
+    let (to_pong, from_ping) = L::channel(1);
+    let (to_ping, from_pong) = L::channel(1);
     let ping = L::spawn(move || {
         let mut ball = 0;
         for _ in 0..rounds {
