@@ -14,6 +14,7 @@ sizes='
 spawn_join    threads=200
 spawn_batch   threads=200
 skynet_channel width=4 depth=3
+skynet_join   width=4 depth=3
 yield         threads=20 yields=400
 ping_pong     rounds=200
 timers_cancelled rounds=200 standing=50

@@ -18,6 +18,7 @@ const SIZES: &[(&str, &[&str])] = &[
     ("spawn_join", &["threads=200"]),
     ("spawn_batch", &["threads=200"]),
     ("skynet_channel", &["width=6", "depth=3"]),
+    ("skynet_join", &["width=6", "depth=3"]),
     ("yield", &["yields=4000"]),
     ("ping_pong", &["rounds=500"]),
     ("timers_cancelled", &["rounds=500", "standing=100"]),

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `spawn_join`, `fib` | the second closure of `rayon::join`, which others may steal while the first one runs | the end of `rayon::join` |
 //! | `spawn_batch` | a closure of `Scope::spawn` | the end of the scope |
+//! | `skynet_join` | an item of a parallel iterator | its sum |
 //! | `primes` | an item of a parallel iterator | its sum |
 //!
 //! A job has no stack that could be put aside: if it waits, its worker waits. So the other workloads, whose threads
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 use crate::measurement::{Measurement, Stopwatch};
 use crate::order::Order;
 use crate::workloads::fib::Tree;
+use crate::workloads::skynet::{self, Node};
 use crate::workloads::{fib, primes, spawn_join};
 
 type Outcome = Result<Measurement, Failure>;
@@ -30,10 +32,11 @@ pub(super) fn run(workload: &str, order: &Order, workers: usize) -> Outcome {
     let jobs: fn(&Order) -> Outcome = match workload {
         "spawn_join" => spawn_join,
         "spawn_batch" => spawn_batch,
+        "skynet_join" => skynet_join,
         "primes" => primes,
         "fib" => fib,
         _ => {
-            let why = "rayon has no threads that wait: it does spawn_join, spawn_batch, primes and fib only";
+            let why = "rayon has no threads that wait: it does spawn_join, spawn_batch, skynet_join, primes and fib only";
             return Err(Failure::Unable(why.into()));
         }
     };
@@ -77,6 +80,24 @@ fn spawn_batch(order: &Order) -> Outcome {
     let measurement = watch.stop(threads);
     spawn_join::check(threads, sum)?;
     Ok(measurement)
+}
+
+fn skynet_join(order: &Order) -> Outcome {
+    let tree = skynet::Tree::of(order)?;
+    let watch = Stopwatch::start();
+    let sum = grow(tree.root());
+    let measurement = watch.stop(tree.threads);
+    tree.check(sum)?;
+    Ok(measurement)
+}
+
+/// Each child is a job of its own.
+fn grow(node: Node) -> u64 {
+    if let Some(number) = node.leaf() {
+        return number;
+    }
+    let children: Vec<Node> = node.children().collect();
+    children.into_par_iter().with_max_len(1).map(grow).sum()
 }
 
 /// Each chunk is a job of its own, as it is a thread elsewhere: by itself, the iterator puts several into one.

@@ -83,6 +83,7 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "spawn_join" => spawn_join::<L>,
         "spawn_batch" => spawn_batch::<L>,
         "skynet_channel" => skynet::by_channel::<L>,
+        "skynet_join" => skynet::by_join::<L>,
         "yield" => yield_now::<L>,
         "ping_pong" => ping_pong::<L>,
         "timers_cancelled" => timers::timers_cancelled::<L>,

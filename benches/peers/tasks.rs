@@ -100,6 +100,7 @@ pub(super) async fn perform<L: Tasks>(workload: String, order: Order) -> Outcome
         "spawn_join" => spawn_join::<L>(&order).await,
         "spawn_batch" => spawn_batch::<L>(&order).await,
         "skynet_channel" => skynet::by_channel::<L>(&order).await,
+        "skynet_join" => skynet::by_join::<L>(&order).await,
         "yield" => yield_now::<L>(&order).await,
         "ping_pong" => ping_pong::<L>(&order).await,
         "timers_cancelled" => timers::timers_cancelled::<L>(&order).await,

@@ -120,10 +120,11 @@ impl Contender {
 }
 
 /// The workloads that mostly start threads.
-const STARTS_THREADS: [&str; 6] = [
+const STARTS_THREADS: [&str; 7] = [
     "spawn_join",
     "spawn_batch",
     "skynet_channel",
+    "skynet_join",
     "timers_cancelled",
     "parked",
     "sleepers",

@@ -13,6 +13,7 @@ const TINY: &[(&str, &[&str])] = &[
     ("spawn_join", &["threads=50"]),
     ("spawn_batch", &["threads=50"]),
     ("skynet_channel", &["width=3", "depth=3"]),
+    ("skynet_join", &["width=3", "depth=3"]),
     ("yield", &["threads=3", "yields=150"]),
     ("ping_pong", &["rounds=50"]),
     ("timers_cancelled", &["rounds=50", "standing=10"]),
@@ -131,7 +132,7 @@ fn rayon_forks_and_joins_and_does_nothing_else() {
     let rayon: Contender = "rayon".parse().unwrap();
     assert!(!Contender::available().contains(&rayon));
     for workload in workloads::ALL {
-        if ["spawn_join", "spawn_batch", "primes", "fib"].contains(&workload.name) {
+        if ["spawn_join", "spawn_batch", "skynet_join", "primes", "fib"].contains(&workload.name) {
             for workers in ["1", "2", "4"] {
                 let record = run(workload.name, rayon, &["--workers", workers]);
                 assert_eq!(record["workers"].to_string(), workers);

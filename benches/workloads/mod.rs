@@ -33,6 +33,7 @@ pub mod ring;
 pub mod select;
 pub mod skynet;
 pub mod skynet_channel;
+pub mod skynet_join;
 pub mod sleepers;
 pub mod spawn_batch;
 pub mod spawn_join;
@@ -59,10 +60,11 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 20] = [
+pub static ALL: [&Workload; 21] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &skynet_channel::WORKLOAD,
+    &skynet_join::WORKLOAD,
     &yield_now::WORKLOAD,
     &ping_pong::WORKLOAD,
     &timers_cancelled::WORKLOAD,

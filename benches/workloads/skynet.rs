@@ -1,4 +1,4 @@
-//! The tree of `skynet_channel`: one thread at the root, under each thread `width`
+//! The tree of `skynet_channel` and `skynet_join`, which differ in how a result goes up: one thread at the root, under each thread `width`
 //! more, and the leaves `depth` levels below the root.
 //!
 //! A leaf's result is its number, of 0, 1, 2 and so on; that of every other thread is the sum of its
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::order::Order;
 use crate::parameters::Parameter;
 
-/// What can be set about it.
+/// What can be set about both.
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter::new("width", 10, "threads that each one starts").within(1, 1_000),
     Parameter::new("depth", 6, "levels below the root")

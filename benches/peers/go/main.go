@@ -12,7 +12,7 @@
 //	measure.go  the stopwatch and the record
 //	usage.go    what the kernel says this process has used
 //	spawn.go    spawn_join, spawn_batch, primes, fib
-//	skynet.go   skynet_channel
+//	skynet.go   skynet_channel, skynet_join
 //	switch.go   yield, ping_pong, ring
 //	share.go    mpmc, mutex
 //	select.go   select
@@ -35,6 +35,7 @@ var workloads = map[string]func(order) (measurement, error){
 	"spawn_join":       spawnJoin,
 	"spawn_batch":      spawnBatch,
 	"skynet_channel":   skynetChannel,
+	"skynet_join":      skynetJoin,
 	"yield":            yield,
 	"ping_pong":        pingPong,
 	"timers_cancelled": timersCancelled,

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // skynetTree is the tree of goroutines: see benches/workloads/skynet.rs.
 type skynetTree struct{ width, depth, leaves, threads uint64 }
@@ -52,4 +55,41 @@ func skynetSend(width, depth, number uint64, up chan<- uint64) {
 		sum += <-sums
 	}
 	up <- sum
+}
+
+// skynetJoin is the same, where each goroutine waits for its children by a WaitGroup, and each of
+// them has a place for its result.
+func skynetJoin(order order) (measurement, error) {
+	tree, err := skynetTreeOf(order)
+	if err != nil {
+		return measurement{}, err
+	}
+	var sum uint64
+	var ended sync.WaitGroup
+	ended.Add(1)
+	watch := newStopwatch()
+	go func() {
+		sum = skynetSum(tree.width, tree.depth, 0)
+		ended.Done()
+	}()
+	ended.Wait()
+	measured := watch.stop(tree.threads)
+	return measured, tree.check(sum)
+}
+
+func skynetSum(width, depth, number uint64) uint64 {
+	if depth == 0 {
+		return number
+	}
+	var ended sync.WaitGroup
+	ended.Add(int(width))
+	sums := make([]uint64, width)
+	for child := range width {
+		go func() {
+			sums[child] = skynetSum(width, depth-1, number*width+child)
+			ended.Done()
+		}()
+	}
+	ended.Wait()
+	return sumOf(sums)
 }

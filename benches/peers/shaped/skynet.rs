@@ -36,3 +36,25 @@ fn hear_children<L: StdShaped>(node: Node) -> Option<u64> {
     drop(sender);
     (0..node.width()).map(|_| L::recv(&receiver)).sum()
 }
+
+pub(super) fn by_join<L: StdShaped>(order: &Order) -> Result<Measurement, Failure> {
+    let tree = Tree::of(order)?;
+    let root = tree.root();
+    let watch = Stopwatch::start();
+    let sum = L::join(L::spawn(move || join_children::<L>(root)))??;
+    let measurement = watch.stop(tree.threads);
+    tree.check(sum)?;
+    Ok(measurement)
+}
+
+/// The result of a leaf is its number.
+fn join_children<L: StdShaped>(node: Node) -> Result<u64, Failure> {
+    if let Some(number) = node.leaf() {
+        return Ok(number);
+    }
+    let children: Vec<_> = node
+        .children()
+        .map(|child| L::spawn(move || join_children::<L>(child)))
+        .collect();
+    children.into_iter().map(|child| L::join(child)?).sum()
+}

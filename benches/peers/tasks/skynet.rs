@@ -45,3 +45,28 @@ async fn hear_children<L: Tasks>(node: Node) -> Option<u64> {
     }
     Some(sum)
 }
+
+pub(super) async fn by_join<L: Tasks>(order: &Order) -> Outcome {
+    let tree = Tree::of(order)?;
+    let watch = Stopwatch::start();
+    let sum = L::join(L::spawn(join_children::<L>(tree.root()))).await??;
+    let measurement = watch.stop(tree.threads);
+    tree.check(sum)?;
+    Ok(measurement)
+}
+
+/// The result of a leaf is its number.
+fn join_children<L: Tasks>(node: Node) -> Boxed<Result<u64, Failure>> {
+    Box::pin(async move {
+        if let Some(number) = node.leaf() {
+            return Ok(number);
+        }
+        let spawn = |child| L::spawn(join_children::<L>(child));
+        let children: Vec<_> = node.children().map(spawn).collect();
+        let mut sum = 0;
+        for child in children {
+            sum += L::join(child).await??;
+        }
+        Ok(sum)
+    })
+}
