@@ -19,6 +19,7 @@ yield         threads=20 yields=400
 ping_pong     rounds=200
 timers_cancelled rounds=200 standing=50
 ring          threads=20 rounds=10
+sieve         primes=20
 mpmc          producers=3 consumers=2 capacity=2 messages=500
 select        messages=500 capacity=2
 mutex         threads=5 locks=500

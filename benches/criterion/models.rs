@@ -23,6 +23,7 @@ const SIZES: &[(&str, &[&str])] = &[
     ("ping_pong", &["rounds=500"]),
     ("timers_cancelled", &["rounds=500", "standing=100"]),
     ("ring", &["threads=50", "rounds=10"]),
+    ("sieve", &["primes=50"]),
     ("mpmc", &["messages=5000"]),
     ("select", &["messages=5000"]),
     ("mutex", &["locks=5000"]),

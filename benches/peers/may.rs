@@ -79,7 +79,7 @@ impl StdShaped for May {
     }
 
     /// It has no bounded channel. With one ball in the game this is the same, and so where there is room for
-    /// all messages.
+    /// all messages. In `sieve` its senders never wait.
     fn channel(_capacity: usize) -> (Sender<u64>, Receiver<u64>) {
         mpsc::channel()
     }

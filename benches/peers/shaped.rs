@@ -19,6 +19,7 @@ mod mpmc;
 mod mutex;
 mod parked;
 mod server;
+mod sieve;
 mod skynet;
 mod sleepers;
 mod timers;
@@ -88,6 +89,7 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "ping_pong" => ping_pong::<L>,
         "timers_cancelled" => timers::timers_cancelled::<L>,
         "ring" => ring::<L>,
+        "sieve" => sieve::sieve::<L>,
         "mpmc" => mpmc::mpmc::<L>,
         "mutex" => mutex::mutex::<L>,
         "primes" => primes::<L>,

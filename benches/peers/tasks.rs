@@ -19,6 +19,7 @@ mod mpmc;
 mod mutex;
 mod parked;
 mod server;
+mod sieve;
 mod skynet;
 mod sleepers;
 mod timers;
@@ -105,6 +106,7 @@ pub(super) async fn perform<L: Tasks>(workload: String, order: Order) -> Outcome
         "ping_pong" => ping_pong::<L>(&order).await,
         "timers_cancelled" => timers::timers_cancelled::<L>(&order).await,
         "ring" => ring::<L>(&order).await,
+        "sieve" => sieve::sieve::<L>(&order).await,
         "mpmc" => mpmc::mpmc::<L>(&order).await,
         "mutex" => mutex::mutex::<L>(&order).await,
         "primes" => primes::<L>(&order).await,

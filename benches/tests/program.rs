@@ -18,6 +18,7 @@ const TINY: &[(&str, &[&str])] = &[
     ("ping_pong", &["rounds=50"]),
     ("timers_cancelled", &["rounds=50", "standing=10"]),
     ("ring", &["threads=10", "rounds=10"]),
+    ("sieve", &["primes=10", "capacity=2"]),
     (
         "mpmc",
         &["producers=3", "consumers=2", "capacity=2", "messages=50"],

@@ -31,6 +31,7 @@ pub mod ping_pong;
 pub mod primes;
 pub mod ring;
 pub mod select;
+pub mod sieve;
 pub mod skynet;
 pub mod skynet_channel;
 pub mod skynet_join;
@@ -60,7 +61,7 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 21] = [
+pub static ALL: [&Workload; 22] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &skynet_channel::WORKLOAD,
@@ -69,6 +70,7 @@ pub static ALL: [&Workload; 21] = [
     &ping_pong::WORKLOAD,
     &timers_cancelled::WORKLOAD,
     &ring::WORKLOAD,
+    &sieve::WORKLOAD,
     &mpmc::WORKLOAD,
     &select::WORKLOAD,
     &mutex::WORKLOAD,

@@ -14,6 +14,7 @@
 //	spawn.go    spawn_join, spawn_batch, primes, fib
 //	skynet.go   skynet_channel, skynet_join
 //	switch.go   yield, ping_pong, ring
+//	sieve.go    sieve
 //	share.go    mpmc, mutex
 //	select.go   select
 //	timers.go   timers_cancelled
@@ -40,6 +41,7 @@ var workloads = map[string]func(order) (measurement, error){
 	"ping_pong":        pingPong,
 	"timers_cancelled": timersCancelled,
 	"ring":             ring,
+	"sieve":            sievePrimes,
 	"mpmc":             mpmc,
 	"mutex":            mutex,
 	"select":           selectProdCons,
