@@ -33,6 +33,7 @@ idle_connections idle=50 requests=20
 blocking      calls=4
 parked        threads=100 stack=128 rounds=2
 sleepers      threads=100 milliseconds=20
+fairness      slice=1000 milliseconds=20
 '
 
 # A program that is still running after so many seconds hangs. After the third failure the script

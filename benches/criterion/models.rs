@@ -37,6 +37,7 @@ const SIZES: &[(&str, &[&str])] = &[
     ("blocking", &["calls=8", "rounds=1", "milliseconds=1"]),
     ("parked", &["threads=200"]),
     ("sleepers", &["threads=200", "milliseconds=1"]),
+    ("fairness", &["slice=1000", "milliseconds=5"]),
 ];
 
 fn main() {

@@ -134,11 +134,11 @@ impl StdShaped for May {
     }
 
     /// It has no verb for this: a program takes a kernel thread, and hears from it by a channel.
-    fn block(call: impl FnOnce() -> bool + Send + 'static) -> bool {
+    fn block<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, result) = mpsc::channel();
         // A receiver that is gone has panicked, which its join reports.
         thread::spawn(move || done.send(call()));
-        result.recv().unwrap_or(false)
+        result.recv().expect("the call does not panic")
     }
 
     fn enter<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {

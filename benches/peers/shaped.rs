@@ -14,6 +14,7 @@ use crate::order::Order;
 use crate::workloads::fib::Tree;
 use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
 
+mod fairness;
 mod gate;
 mod mpmc;
 mod mutex;
@@ -74,7 +75,7 @@ pub(super) trait StdShaped: 'static {
     fn accept(listener: &Self::Listener) -> io::Result<Self::Stream>;
 
     /// Makes a call that blocks its OS thread, as this library would have it made.
-    fn block(call: impl FnOnce() -> bool + Send + 'static) -> bool;
+    fn block<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T;
     /// Runs `f` as a thread of this library.
     fn enter<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure>;
 }
@@ -97,6 +98,7 @@ pub(super) fn run<L: StdShaped>(workload: &str, order: &Order) -> Result<Measure
         "blocking" => blocking::<L>,
         "parked" => parked::parked::<L>,
         "sleepers" => sleepers::sleepers::<L>,
+        "fairness" => fairness::fairness::<L>,
         // Its driver blocks, so it is no thread of the library.
         _ if super::echo::NAMES.contains(&workload) => return server::serve::<L>(workload, order),
         other => return Err(super::unknown(other)),

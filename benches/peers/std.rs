@@ -125,7 +125,7 @@ impl StdShaped for Std {
     }
 
     /// A kernel thread may block.
-    fn block(call: impl FnOnce() -> bool + Send + 'static) -> bool {
+    fn block<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
         call()
     }
 

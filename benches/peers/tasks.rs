@@ -15,6 +15,7 @@ use crate::order::Order;
 use crate::workloads::fib::Tree;
 use crate::workloads::{blocking, fib, ping_pong, primes, ring, spawn_join, yield_now};
 
+mod fairness;
 mod mpmc;
 mod mutex;
 mod parked;
@@ -114,6 +115,7 @@ pub(super) async fn perform<L: Tasks>(workload: String, order: Order) -> Outcome
         "blocking" => blocking::<L>(&order).await,
         "parked" => parked::parked::<L>(&order).await,
         "sleepers" => sleepers::sleepers::<L>(&order).await,
+        "fairness" => fairness::fairness::<L>(&order).await,
         name if super::echo::NAMES.contains(&name) => server::serve::<L>(&workload, order).await,
         other => Err(super::unknown(other)),
     }

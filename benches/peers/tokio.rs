@@ -50,7 +50,7 @@ fn runtime(workload: &str, workers: usize) -> io::Result<Runtime> {
         _ => Builder::new_multi_thread(),
     };
     builder.worker_threads(workers).enable_io();
-    if matches!(workload, "sleepers" | "timers_cancelled") {
+    if matches!(workload, "sleepers" | "timers_cancelled" | "fairness") {
         builder.enable_time();
     }
     builder.build()

@@ -196,7 +196,7 @@ mod tests {
             .iter()
             .map(|row| row.case.name())
             .collect();
-        assert_eq!(names.len(), workloads::ALL.len() + 4);
+        assert_eq!(names.len(), workloads::ALL.len() + 5);
         assert!(names.contains(&"blocking direct=1".into()));
         assert!(names.contains(&"select channels=16".into()));
         assert!(names.contains(&"idle_connections idle=0".into()));

@@ -24,6 +24,8 @@ pub enum Scenario {
     BlockingCalls,
     /// Very many threads that wait.
     Parked,
+    /// Threads that compute without end, and one that is to run all the same.
+    Fairness,
 }
 
 const USER_SPACE: &[Model] = &[Model::Green, Model::Hybrid];
@@ -41,6 +43,7 @@ impl Scenario {
             Scenario::IoParallel => "high-throughput I/O",
             Scenario::BlockingCalls => "blocking calls",
             Scenario::Parked => "parked threads",
+            Scenario::Fairness => "fairness beside hogs",
         }
     }
 
@@ -56,8 +59,8 @@ impl Scenario {
             Scenario::CpuBound => PARALLEL,
             // Both of these at once.
             Scenario::IoParallel => &[Model::Hybrid],
-            // A call that blocks stops its own thread only.
-            Scenario::BlockingCalls => &[Model::Kernel],
+            // A call that blocks, or a loop without end, stops its own thread only.
+            Scenario::BlockingCalls | Scenario::Fairness => &[Model::Kernel],
         }
     }
 }

@@ -183,7 +183,7 @@ pub(crate) fn notes(case: &str, lanes: &[Lane]) -> String {
 type Number = fn(&Record) -> Option<f64>;
 type Written = fn(f64) -> String;
 
-const NOTES: [(&str, Number, Written); 8] = [
+const NOTES: [(&str, Number, Written); 10] = [
     (
         "CPU time of the server per request",
         server_cpu,
@@ -217,6 +217,16 @@ const NOTES: [(&str, Number, Written); 8] = [
     (
         "99 % of the answers came within",
         |record| Some(record.latency?.p99_ns as f64),
+        units::nanoseconds,
+    ),
+    (
+        "lateness of half",
+        |record| Some(record.lateness?.p50_ns as f64),
+        units::nanoseconds,
+    ),
+    (
+        "lateness of 99 %",
+        |record| Some(record.lateness?.p99_ns as f64),
         units::nanoseconds,
     ),
     (

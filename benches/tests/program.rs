@@ -41,6 +41,10 @@ const TINY: &[(&str, &[&str])] = &[
     ("blocking", &["calls=4", "rounds=2", "milliseconds=1"]),
     ("parked", &["threads=50", "rounds=2"]),
     ("sleepers", &["threads=50", "milliseconds=20"]),
+    (
+        "fairness",
+        &["slice=100", "microseconds=500", "milliseconds=10"],
+    ),
 ];
 
 fn bench(arguments: &[&str]) -> Output {
@@ -302,6 +306,20 @@ fn sleepers_tell_how_late_they_were() {
         let record = run("sleepers", contender, &[]);
         let late = |rank| record["lateness"][rank].as_u64().unwrap();
         assert!(late("p50_ns") <= late("p99_ns") && late("p99_ns") <= late("last_ns"));
+    }
+}
+
+/// As many sleeps as there was time for, whatever is done about those who compute.
+#[test]
+fn fairness_tells_how_late_the_sleeper_was() {
+    for contender in Contender::available() {
+        for hogs in ["hogs=0", "hogs=1", "hogs=2"] {
+            let record = run("fairness", contender, &["--set", hogs]);
+            let late = |rank| record["lateness"][rank].as_u64().unwrap();
+            assert!(late("p50_ns") <= late("p99_ns") && late("p99_ns") <= late("last_ns"));
+            // A sleep that is not too short leaves no time for more.
+            assert!(record["ops"].as_u64().unwrap() <= 20, "{record}");
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod blocking;
 pub mod echo;
 pub mod echo_compute;
 pub mod echo_pipelined;
+pub mod fairness;
 pub mod fib;
 mod gate;
 pub mod idle_connections;
@@ -61,7 +62,7 @@ pub struct Workload {
 }
 
 /// All workloads, in the order in which they are listed and compared.
-pub static ALL: [&Workload; 22] = [
+pub static ALL: [&Workload; 23] = [
     &spawn_join::WORKLOAD,
     &spawn_batch::WORKLOAD,
     &skynet_channel::WORKLOAD,
@@ -84,6 +85,7 @@ pub static ALL: [&Workload; 22] = [
     &blocking::WORKLOAD,
     &parked::WORKLOAD,
     &sleepers::WORKLOAD,
+    &fairness::WORKLOAD,
 ];
 
 /// The workload of this name.

@@ -19,6 +19,7 @@
 //	select.go   select
 //	timers.go   timers_cancelled
 //	wait.go     parked, sleepers, blocking
+//	fairness.go fairness
 //	server.go   echo, echo_compute
 package main
 
@@ -55,6 +56,7 @@ var workloads = map[string]func(order) (measurement, error){
 	"blocking":         blocking,
 	"parked":           parked,
 	"sleepers":         sleepers,
+	"fairness":         fairness,
 }
 
 // order is what a workload is told.
