@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs every workload of the benchmark program once, tiny, and every example of the facade once, on
-# each of the three models; where Go is installed, every workload also on `go`. Nothing is timed: it checks that they run, end, and say what they promise
+# each of the three models; where Go or Java is installed, every workload also on `go` or `java`. Nothing is timed: it checks that they run, end, and say what they promise
 # (the benchmark: one JSON line, after it has checked its own result).
 # Seen red: a workload without a row below, a row without a workload, a program that hangs, one that
-# prints no JSON, one whose operations are 0, an example that panics, and a Go workload whose sum was
-# wrong.
+# prints no JSON, one whose operations are 0, an example that panics, a Go workload whose sum was
+# wrong, and a Java one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -47,6 +47,12 @@ if "${TREFOIL_GO:-go}" version >/dev/null 2>&1; then
     runtimes+=' go'
     features=(--features peers)
     (cd benches/peers/go && GOTOOLCHAIN=local GOFLAGS=-mod=mod GOPROXY=off "${TREFOIL_GO:-go}" vet .)
+fi
+# Java has to be 25 or newer, and its compiler 17: what is older the benchmark program refuses.
+at_least() { "$2" --version 2>/dev/null | awk -v oldest="$1" 'NR == 1 { split($2, v, "."); found = v[1] + 0 >= oldest } END { exit !found }'; }
+if at_least 25 "${TREFOIL_JAVA:-java}" && at_least 17 "${TREFOIL_JAVAC:-javac}"; then
+    runtimes+=' java'
+    features=(--features peers)
 fi
 cargo build --release -p trefoil-bench "${features[@]}"
 cargo build -p trefoil --examples --all-features
@@ -152,6 +158,8 @@ failures = []
 attempt("trefoil-bench list", check_list)
 for workload in sizes:
     for runtime in runtimes:
+        if (workload, runtime) == ("select", "java"):
+            continue  # Java has no select over several queues.
         attempt(f"{workload} on {runtime}", run_workload, workload, runtime)
 
 examples = sorted(path.stem for path in pathlib.Path("crates/trefoil/examples").glob("*.rs"))

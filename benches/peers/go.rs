@@ -8,12 +8,11 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
+use super::built::is_fresh;
 use crate::failure::Failure;
 use crate::order::Order;
 use crate::run::cores;
@@ -88,7 +87,7 @@ pub(super) fn command(
         return Err(Failure::Unable(why));
     }
     let program = order.program.with_file_name("trefoil-bench-go");
-    if !is_fresh(&program).map_err(Failure::io("look at the sources of the Go program"))? {
+    if !is_fresh(&program, SOURCES).map_err(Failure::io("look at the sources of the Go program"))? {
         build(&program)?;
     }
     let mut command = Command::new(program);
@@ -99,17 +98,6 @@ pub(super) fn command(
         .arg(&order.program)
         .env("GOMAXPROCS", workers.unwrap_or_else(cores).to_string());
     Ok(command)
-}
-
-/// Whether the program is there, and not older than its sources.
-fn is_fresh(program: &Path) -> io::Result<bool> {
-    let Ok(built) = fs::metadata(program).and_then(|metadata| metadata.modified()) else {
-        return Ok(false);
-    };
-    let changed: io::Result<Vec<SystemTime>> = fs::read_dir(SOURCES)?
-        .map(|entry| entry?.metadata()?.modified())
-        .collect();
-    Ok(changed?.into_iter().all(|changed| changed <= built))
 }
 
 /// Several processes may build at the same time: each builds its own, and puts it in place whole.
@@ -168,13 +156,8 @@ mod tests {
 
     #[test]
     fn the_oldest_go_is_that_of_the_module() {
-        let module = fs::read_to_string(Path::new(SOURCES).join("go.mod")).unwrap();
+        let module = fs::read_to_string(PathBuf::from(SOURCES).join("go.mod")).unwrap();
         let line = format!("go {}.{}", OLDEST.0, OLDEST.1);
         assert!(module.lines().any(|found| found == line), "{module}");
-    }
-
-    #[test]
-    fn what_is_not_there_is_not_fresh() {
-        assert!(!is_fresh(Path::new("/no/such/program")).unwrap());
     }
 }

@@ -10,6 +10,8 @@
 //! | `shaped` | the workloads, written once for the first two, whose interfaces are alike |
 //! | `tasks` | the workloads, written once for tasks |
 //! | `go` | goroutines, in a program of their own: `peers/go` |
+//! | `java` | virtual threads, in a program of their own: `peers/java` |
+//! | `built` | whether such a program is that of its sources |
 //! | `epoll` | no threads: a bare loop around a poller, for the workloads with connections |
 //! | `echo` | the part of the echo workloads that is no server |
 #![forbid(unsafe_code)]
@@ -21,9 +23,11 @@ use crate::failure::Failure;
 use crate::measurement::Measurement;
 use crate::order::Order;
 
+mod built;
 mod echo;
 mod epoll;
 mod go;
+mod java;
 mod may;
 mod rayon;
 mod shaped;
@@ -41,6 +45,7 @@ pub fn obstacle(peer: Peer) -> Option<String> {
     match peer {
         Peer::Std | Peer::Tokio | Peer::Smol | Peer::Rayon | Peer::May | Peer::Epoll => None,
         Peer::Go => go::obstacle(),
+        Peer::Java => java::obstacle(),
     }
 }
 
@@ -58,7 +63,11 @@ pub fn command(
 ) -> Result<Option<Command>, Failure> {
     match peer {
         Peer::Std | Peer::Tokio | Peer::Smol | Peer::Rayon | Peer::May | Peer::Epoll => Ok(None),
+        Peer::Java if workload == "select" => Err(Failure::Unable(
+            "Java has no select over several queues".into(),
+        )),
         Peer::Go => go::command(workload, order, workers).map(Some),
+        Peer::Java => java::command(workload, order, workers).map(Some),
     }
 }
 
@@ -95,8 +104,8 @@ pub fn run(
         Peer::Smol => smol::run(workload, order, workers),
         Peer::Rayon => rayon::run(workload, order, workers),
         Peer::Epoll => epoll::run(workload, order),
-        Peer::Go => {
-            let why = "goroutines run in a program of their own";
+        Peer::Go | Peer::Java => {
+            let why = "goroutines and virtual threads run in a program of their own";
             Err(Failure::Unable(why.into()))
         }
     }

@@ -80,7 +80,7 @@ pub(crate) struct Contest {
     /// The workload; `trefoil-bench list` lists them
     #[arg(value_parser = workload)]
     pub(crate) workload: &'static Workload,
-    /// The runtimes: models and, with the feature `peers`, std, tokio, smol, rayon, may, go and epoll. One may be
+    /// The runtimes: models and, with the feature `peers`, std, tokio, smol, rayon, may, go, java and epoll. One may be
     /// named twice, to see the noise
     #[arg(long, value_name = "RUNTIME", value_delimiter = ',', required = true)]
     pub(crate) runtimes: Vec<Contender>,
@@ -113,7 +113,7 @@ pub(crate) struct On {
     /// The thread model: kernel, green or hybrid
     #[arg(long)]
     model: Option<Model>,
-    /// A model or, with the feature `peers`, one of std, tokio, smol, rayon, may, go and epoll
+    /// A model or, with the feature `peers`, one of std, tokio, smol, rayon, may, go, java and epoll
     #[arg(long)]
     runtime: Option<Contender>,
 }

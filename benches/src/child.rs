@@ -124,8 +124,8 @@ fn text(reader: JoinHandle<Vec<u8>>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What begins the line in which a program says why it failed: this one, or Go's runtime.
-const REASONS: [&str; 3] = ["error: ", "panic: ", "fatal error: "];
+/// What begins the line in which a program says why it failed: this one, Go's runtime, or Java's.
+const REASONS: [&str; 4] = ["error: ", "panic: ", "fatal error: ", "Error: "];
 
 /// The line in which the program says why it failed, else the last one.
 fn reason(errors: &str) -> Option<String> {

@@ -33,19 +33,22 @@ pub enum Peer {
     May,
     /// Goroutines. They run in a program of their own.
     Go,
+    /// Java's virtual threads. They run in a program of their own.
+    Java,
     /// A bare loop around `epoll(7)`, which has no threads.
     Epoll,
 }
 
 impl Peer {
     /// All peers.
-    pub const ALL: [Peer; 7] = [
+    pub const ALL: [Peer; 8] = [
         Peer::Std,
         Peer::Tokio,
         Peer::Smol,
         Peer::Rayon,
         Peer::May,
         Peer::Go,
+        Peer::Java,
         Peer::Epoll,
     ];
 
@@ -54,8 +57,8 @@ impl Peer {
 }
 
 impl Contender {
-    /// All that can be measured here, the models first: what is compiled in, and Go if it is
-    /// installed. Not rayon and the bare loop, which can do few workloads.
+    /// All that can be measured here, the models first: what is compiled in, and Go and Java if
+    /// they are installed. Not rayon and the bare loop, which can do few workloads.
     #[must_use]
     pub fn available() -> Vec<Contender> {
         let models = Model::ALL.into_iter().map(Contender::Model);
@@ -69,7 +72,7 @@ impl Contender {
     /// Whether it runs in a program of its own, and not in this process.
     #[must_use]
     pub const fn is_program(self) -> bool {
-        matches!(self, Contender::Peer(Peer::Go))
+        matches!(self, Contender::Peer(Peer::Go | Peer::Java))
     }
 
     /// Why it cannot be measured here, and what to do about it.
@@ -102,6 +105,7 @@ impl Contender {
             Contender::Peer(Peer::Rayon) => "rayon",
             Contender::Peer(Peer::May) => "may",
             Contender::Peer(Peer::Go) => "go",
+            Contender::Peer(Peer::Java) => "java",
             Contender::Peer(Peer::Epoll) => "epoll",
         }
     }
@@ -165,7 +169,7 @@ impl fmt::Display for UnknownContender {
         f.write_str(match self {
             UnknownContender::NoSuch => {
                 "the runtimes are kernel, green and hybrid, and with the Cargo feature `peers` std, \
-                 tokio, smol, rayon, may, go and epoll"
+                 tokio, smol, rayon, may, go, java and epoll"
             }
             UnknownContender::NotCompiledIn => {
                 "this is a peer: build the benchmark with `--features peers`"

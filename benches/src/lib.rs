@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`workloads`] | the work itself, one file each, against the public API of Trefoil |
 //! | [`scenario`] | what a workload is an example of, and who is predicted to win it |
-//! | [`peers`] | the same work for tokio, smol, rayon, may and `std::thread` (feature `peers`) |
+//! | [`peers`] | the same work for tokio, smol, rayon, may, `std::thread`, Go and Java (feature `peers`) |
 //! | [`contender`] | who can be measured: our models and the peers |
 //! | [`parameters`] | the sizes of a workload: names, defaults, limits |
 //! | [`order`] | one run of a workload: its sizes, and where its client program is |

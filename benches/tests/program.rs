@@ -53,13 +53,14 @@ fn bench(arguments: &[&str]) -> Output {
     output.expect("the program can be started")
 }
 
-/// As [`bench`], on a machine without Go.
-fn bench_without_go(arguments: &[&str]) -> Output {
+/// As [`bench`], on a machine without Go and Java.
+fn bench_without_programs(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_trefoil-bench");
     let mut command = Command::new(program);
     let output = command
         .args(arguments)
         .env("TREFOIL_GO", "/no/such/go")
+        .env("TREFOIL_JAVA", "/no/such/java")
         .output();
     output.expect("the program can be started")
 }
@@ -110,9 +111,9 @@ fn every_workload_runs_on_every_runtime() {
     }
 }
 
-/// May's `select!` runs all its arms and drops what those got that are not chosen.
+/// May's `select!` runs all its arms and drops what those got that are not chosen. Smol and Java have none.
 fn cannot(workload: &str, contender: Contender) -> bool {
-    workload == "select" && matches!(contender.name(), "may" | "smol")
+    workload == "select" && matches!(contender.name(), "may" | "smol" | "java")
 }
 
 #[test]
@@ -229,35 +230,49 @@ fn what_there_is_not_is_refused_with_exit_code_2() {
     }
 }
 
-/// Go is left out where nobody asks for it, and an error where somebody does.
+/// Go and Java are left out where nobody asks for them, and an error where somebody does.
 #[test]
-fn without_go_the_others_are_compared() {
-    let results = env!("CARGO_TARGET_TMPDIR").to_string() + "/without_go.json";
+fn without_go_and_java_the_others_are_compared() {
+    let results = env!("CARGO_TARGET_TMPDIR").to_string() + "/without_programs.json";
     let compare = ["--only", "blocking", "--rounds", "1", "--output", &results];
-    let output = bench_without_go(&compare);
+    let output = bench_without_programs(&compare);
     assert!(output.status.success(), "{}", stderr(&output));
-    let told = stdout(&output)
-        .lines()
-        .filter(|line| line.starts_with("left out  go: "));
-    assert_eq!(told.count(), usize::from(peers::COMPILED_IN));
+    for head in ["left out  go: ", "left out  java: "] {
+        let mut lines = stdout(&output).lines();
+        let told = lines.any(|line| line.starts_with(head));
+        assert_eq!(told, peers::COMPILED_IN, "{head}");
+    }
     let results = std::fs::read_to_string(results).unwrap();
     let results: Value = serde_json::from_str(&results).unwrap();
     let runtimes = results["workloads"][0]["runtimes"].as_array().unwrap();
-    assert!(runtimes.len() >= 3 && runtimes.iter().all(|runtime| runtime["name"] != "go"));
+    assert!(
+        runtimes.len() >= 3
+            && runtimes
+                .iter()
+                .all(|runtime| runtime["name"] != "go" && runtime["name"] != "java")
+    );
 }
 
 #[test]
-fn go_by_name_is_an_error_that_says_what_to_install() {
-    let by_name: [&[&str]; 2] = [
-        &["run", "fib", "--runtime", "go"],
-        &["compare", "fib", "--runtimes", "green,go"],
+fn go_and_java_by_name_are_errors_that_say_what_to_install() {
+    let by_name: [(&[&str], &str); 4] = [
+        (&["run", "fib", "--runtime", "go"], "https://go.dev/dl"),
+        (
+            &["compare", "fib", "--runtimes", "green,go"],
+            "https://go.dev/dl",
+        ),
+        (&["run", "fib", "--runtime", "java"], "TREFOIL_JAVA"),
+        (
+            &["compare", "fib", "--runtimes", "green,java"],
+            "TREFOIL_JAVA",
+        ),
     ];
-    let (code, sentence) = match peers::COMPILED_IN {
-        true => (1, "https://go.dev/dl"),
-        false => (2, "--features peers"),
-    };
-    for arguments in by_name {
-        let output = bench_without_go(arguments);
+    for (arguments, what_to_do) in by_name {
+        let (code, sentence) = match peers::COMPILED_IN {
+            true => (1, what_to_do),
+            false => (2, "--features peers"),
+        };
+        let output = bench_without_programs(arguments);
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
         assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
         assert_eq!(stdout(&output), "");
