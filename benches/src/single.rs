@@ -19,6 +19,7 @@ use trefoil_bench::workloads::Workload;
 use crate::arguments::{Client, Single};
 use crate::child::{self, Job};
 use crate::problem::Problem;
+use crate::spread::Spread;
 use crate::units;
 
 /// Runs what was asked for, and gives what is to be printed.
@@ -118,6 +119,11 @@ fn described(workload: &Workload, parameters: &Parameters, record: &Record) -> S
             .map(units::nanoseconds)
             .collect();
         line("rounds", format!("{} per op", each.join(", ")));
+        if let Some(of) = Spread::of(record.rounds.iter().copied()) {
+            let range = units::range(of.min, of.max, units::nanoseconds);
+            let median = units::nanoseconds(of.median);
+            line("spread", format!("median {median}, {range}"));
+        }
     }
     if let Some(held) = record.held {
         let resident = units::bytes(held.resident_bytes_per_thread);

@@ -161,16 +161,17 @@ fn summary(rows: &[Row]) -> String {
     format!("verdict   {}", counts.join(", "))
 }
 
-/// What the time does not tell, in a line for each thing that somebody has told.
+/// What the time does not tell, in a line for each thing that somebody has told: the median, and the
+/// least and the most if they differ.
 pub(crate) fn notes(case: &str, lanes: &[Lane]) -> String {
-    let median = |lane: &Lane, number: fn(&Record) -> Option<f64>, written: fn(f64) -> String| {
+    let value = |lane: &Lane, number: fn(&Record) -> Option<f64>, written: fn(f64) -> String| {
         let spread = lane.spread_of_some(number)?;
-        Some(format!("{} {}", lane.contender, written(spread.median)))
+        Some(format!("{} {}", lane.contender, in_brief(spread, written)))
     };
     let line = |(what, number, written): &(&str, Number, Written)| {
         let values = lanes
             .iter()
-            .filter_map(|lane| median(lane, *number, *written));
+            .filter_map(|lane| value(lane, *number, *written));
         let values: Vec<_> = values.collect();
         match values.is_empty() {
             true => String::new(),
@@ -178,6 +179,18 @@ pub(crate) fn notes(case: &str, lanes: &[Lane]) -> String {
         }
     };
     NOTES.iter().map(line).collect()
+}
+
+/// `2.00 µs (1.50 .. 9.00 µs)`. The range is left out where there is none.
+fn in_brief(spread: Spread, written: fn(f64) -> String) -> String {
+    let median = written(spread.median);
+    match written(spread.min) == written(spread.max) {
+        true => median,
+        false => {
+            let range = units::range(spread.min, spread.max, written);
+            format!("{median} ({range})")
+        }
+    }
 }
 
 type Number = fn(&Record) -> Option<f64>;
@@ -374,7 +387,10 @@ pub(crate) mod tests {
             text.contains("CPU time of the server per request: kernel 1.00 ns"),
             "{text}"
         );
-        assert!(text.contains("per thread: green 4.00 KiB\n"), "{text}");
+        assert!(
+            text.contains("per thread: green 4.00 KiB (2.00 .. 6.00 KiB)\n"),
+            "{text}"
+        );
         assert!(text.contains("mappings: green 70\n"), "{text}");
         assert!(!text.contains("round: "), "{text}");
     }

@@ -16,6 +16,7 @@ use crate::{table, units};
 pub(super) fn draw(contest: &Contest) -> String {
     let mut text = head(contest);
     writeln!(text, "{}", table(contest)).expect("a string takes everything");
+    text.extend(contest.lanes.iter().map(runs));
     text += &table::notes(contest.workload.name, &contest.lanes);
     text.extend(
         contest
@@ -85,6 +86,20 @@ fn cells(lane: &Lane, first: &Lane) -> Vec<String> {
     ]
 }
 
+/// The time of each run, in the order of the rounds: of two groups of times the median tells one, and
+/// the least and the most do not tell that there is nothing between. All of very many are in the JSON.
+fn runs(lane: &Lane) -> String {
+    if !(2..=MOST_RUNS).contains(&lane.records.len()) {
+        return String::new();
+    }
+    let times = lane.records.iter().map(|run| run.ns_per_op);
+    let times: Vec<_> = times.map(units::nanoseconds).collect();
+    format!("runs      {}: {}\n", lane.contender, times.join(", "))
+}
+
+/// More of them are no line that somebody reads.
+const MOST_RUNS: usize = 30;
+
 fn workers(lane: &Lane) -> String {
     match lane.records.first().map(|record| record.workers) {
         None => String::new(),
@@ -105,6 +120,7 @@ fn cell(spread: Option<Spread>, written: impl Fn(f64) -> String) -> String {
 mod tests {
     use super::super::tests::contest;
     use super::*;
+    use crate::lane::tests::lane;
 
     #[test]
     fn each_runtime_is_a_multiple_of_the_first() {
@@ -135,6 +151,20 @@ mod tests {
             text.contains("params    hybrid: threads=500 rounds=3000\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn two_groups_of_times_are_seen() {
+        let hybrid = "hybrid".parse().unwrap();
+        let of = |times: &[f64]| runs(&lane(hybrid, times));
+        let text = of(&[90.0, 1_800.0, 91.0, 1_790.0]);
+        assert_eq!(
+            text,
+            "runs      hybrid: 90.0 ns, 1.80 µs, 91.0 ns, 1.79 µs\n"
+        );
+        assert_eq!(of(&[90.0]), "");
+        assert_eq!(of(&[90.0; MOST_RUNS + 1]), "");
+        assert!(draw(&contest()).contains("\nruns      green: 150 ns, 300 ns\n"));
     }
 
     #[test]
