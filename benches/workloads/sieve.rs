@@ -55,6 +55,8 @@ fn run(order: &Order) -> Result<Measurement, Failure> {
         let from = std::mem::replace(&mut incoming, next);
         filters.push(thread::spawn(move || pass_on(prime, &from, &out)));
     }
+    // Nothing comes after the last prime: a filter that passes something on finds nobody there.
+    drop(incoming);
     join(source)?.ok_or(Failure::Disconnected)?;
     for filter in filters {
         found.hops += join(filter)?.ok_or(Failure::Disconnected)?;

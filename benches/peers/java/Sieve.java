@@ -29,6 +29,7 @@ final class Sieve {
             filters.add(Threads.spawn(() -> filter(prime, from, out)));
             incoming = out;
         }
+        Main.unlessEqual("what comes after the last prime", END, incoming.take());
         long hops = primes + Threads.sum(filters);
         var measured = watch.stop(hops);
         Main.unlessEqual("the sum of the primes", plan.sum(), sum);
@@ -53,7 +54,6 @@ final class Sieve {
                 out.put(number);
             }
         }
-        // The last queue has nobody at its other end, and room for it.
         out.put(END);
         return hops;
     }

@@ -21,6 +21,7 @@ pub(super) fn sieve<L: StdShaped>(order: &Order) -> Result<Measurement, Failure>
         let from = std::mem::replace(&mut incoming, next);
         filters.push(L::spawn(move || pass_on::<L>(prime, &from, &out)));
     }
+    drop(incoming);
     L::join(source)?.ok_or(Failure::Disconnected)?;
     for filter in filters {
         found.hops += L::join(filter)?.ok_or(Failure::Disconnected)?;

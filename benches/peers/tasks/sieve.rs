@@ -21,6 +21,7 @@ pub(super) async fn sieve<L: Tasks>(order: &Order) -> Outcome {
         let from = std::mem::replace(&mut incoming, next);
         filters.push(L::spawn(pass_on::<L>(prime, from, out)));
     }
+    drop(incoming);
     L::join(source).await?.ok_or(Failure::Disconnected)?;
     for filter in filters {
         found.hops += L::join(filter).await?.ok_or(Failure::Disconnected)?;
