@@ -33,7 +33,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder with the defaults: a worker for each processor, stacks of 256 KiB (1 MiB in a
+    /// A builder with the defaults: a worker for each processor that the process may use by its affinity and its
+    /// quota, stacks of 256 KiB (1 MiB in a
     /// debug build, whose frames are larger), 8 MiB for the main thread, a grace of five seconds.
     pub fn new() -> Builder {
         Builder {
@@ -121,7 +122,7 @@ impl Builder {
     pub fn build(self) -> io::Result<Runtime> {
         check_stack_size(self.stack_size)?;
         check_stack_size(self.main_stack_size)?;
-        let workers = self.workers.unwrap_or_else(num_cpus::get);
+        let workers = self.workers.unwrap_or_else(processors);
         if workers == 0 || workers > MOST_WORKERS {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -130,6 +131,13 @@ impl Builder {
         }
         Runtime::new(self, workers)
     }
+}
+
+/// How many processors the process may use, as `std` knows it: those of its affinity mask, and no more than the
+/// quotas of its control groups and of all those around them allow (`cpu.max`; in version 1
+/// `cpu.cfs_quota_us`). Asked each time, for all of that may change.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Default for Builder {

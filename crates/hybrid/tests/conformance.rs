@@ -17,6 +17,7 @@ fn workers() -> usize {
         Some("one_worker") => 1,
         Some("two_workers") | None => 2,
         Some("four_workers") => 4,
+        Some("sixteen_workers") => 16,
         Some(other) => panic!("`{other}` does not say how many workers"),
     }
 }
@@ -85,6 +86,18 @@ mod four_workers {
     fn there_are_four() {
         trefoil_conformance::watched(concat!(module_path!(), "::there_are_four"), || {
             assert_eq!(crate::workers(), 4);
+        });
+    }
+}
+
+/// Eight for each processor of this project's machines: which of them runs next is the kernel's choice.
+mod sixteen_workers {
+    trefoil_conformance::suite!(crate::Hybrid);
+
+    #[test]
+    fn there_are_sixteen() {
+        trefoil_conformance::watched(concat!(module_path!(), "::there_are_sixteen"), || {
+            assert_eq!(crate::workers(), 16);
         });
     }
 }

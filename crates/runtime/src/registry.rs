@@ -16,7 +16,8 @@ use crate::spin::Spin;
 use crate::state::RunState;
 use crate::thread::{Header, Thread, ThreadId};
 
-const SHARDS: usize = 16;
+/// As many OS threads list without meeting each other.
+const SHARDS: usize = 64;
 
 /// A control block's place in its list, guarded by the list's lock.
 pub(crate) struct Listed {

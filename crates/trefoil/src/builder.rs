@@ -71,7 +71,8 @@ impl Builder {
     }
 
     /// The number of OS threads on which the hybrid model runs its threads, from 1 to 1024.
-    /// Without it there is one for each processor. The other models have no such number; they
+    /// Without it there is one for each processor that the process may use: by its affinity mask, and by the
+    /// quotas of its control groups. The other models have no such number; they
     /// accept it and go on as they are.
     ///
     /// ```
