@@ -278,6 +278,14 @@ impl Idle {
         self.watching.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether somebody searches, who will look around and then pass on what is left, or look once more before he
+    /// sleeps. Asked after [`last_look`](Idle::last_look), whose fence pairs with that of [`pass_on`](Idle::pass_on):
+    /// who still searches by then will see that this worker sleeps.
+    pub(crate) fn is_searched(&self) -> bool {
+        // Relaxed: the fences order them.
+        self.searching.load(Ordering::Relaxed) != 0
+    }
+
     /// The worker is awake, for whatever reason. `true`: it owes a look.
     #[must_use]
     pub(crate) fn awake(&self, announced: Announced, alarms: &impl Alarms) -> bool {

@@ -407,9 +407,14 @@ impl<'a> Schedule<'a> {
     }
 
     /// Whether new threads are to be stolen. A lone one, which its worker may be about to
-    /// run, is left to the watcher, if there is one; and those of workers that keep up, to them.
+    /// run, is left to the watcher, if there is one; and those of workers that keep up, to them. While another
+    /// worker searches all is left to that one: where there are many more workers than processors, those that wait
+    /// for the right to search would else keep those off them that have something to run.
     fn others_wait(&self) -> bool {
         let shared = &self.hybrid.shared;
+        if shared.idle.is_searched() {
+            return false;
+        }
         let watched = shared.idle.is_watched();
         if watched && self.vain >= VAIN {
             return false;

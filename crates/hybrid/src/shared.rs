@@ -22,8 +22,10 @@ const LONGEST_RUN: usize = 64;
 /// When a sleeper looks whether a lone thread, which its worker may be about to start, still waits.
 const ALARM: Duration = Duration::from_micros(50);
 
-/// What others have of one worker.
+/// What others have of one worker. In cache lines of its own: the worker writes here whenever it starts a thread,
+/// and its neighbour looks at its own seat in each round.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Seat {
     pub(crate) stealer: Stealer,
     /// Threads that other workers have placed here.

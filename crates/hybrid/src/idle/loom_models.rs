@@ -254,3 +254,23 @@ fn work_left_to_a_search_finds_a_worker() {
         let _ = idle.awake(sleeper, &*alarm);
     });
 }
+
+/// Worker 2 leaves what waits to one that searches, and sleeps: that one has found something else, and rouses it.
+#[test]
+fn who_leaves_work_to_a_search_is_roused() {
+    loom::model(|| {
+        let idle = Arc::new(Idle::new(3));
+        let alarm = Arc::new(Alarm(AtomicBool::new(false)));
+        let search = idle.search().expect("nobody else searches");
+        let searcher = {
+            let (idle, alarm) = (Arc::clone(&idle), Arc::clone(&alarm));
+            thread::spawn(move || idle.work_found(search, || 2, &*alarm))
+        };
+        let announced = idle.announce(2, &*alarm);
+        let picked = idle.last_look(&announced);
+        let sleeps = !picked && idle.is_searched();
+        let passed_on = searcher.join().unwrap();
+        assert!(!sleeps || passed_on == Some(2));
+        let _ = idle.awake(announced, &*alarm);
+    });
+}
