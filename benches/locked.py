@@ -97,7 +97,8 @@ def sources(program, addresses):
             check=True,
         ).stdout
         ours = re.findall(r"(?:crates|benches)/(\S+:\d+)", said)
-        found[address] = " < ".join(ours[:2]) or said.split("\n")[0]
+        # What only `std` has of it, an `Arc` that is dropped for instance, by the end of its path.
+        found[address] = " < ".join(ours[:2]) or said.split("\n")[0].split("/library/")[-1]
     return found
 
 

@@ -456,6 +456,9 @@ mod documents {
     #[doc = include_str!("../../../docs/soundness.md")]
     struct Soundness;
 
+    #[doc = include_str!("../../../docs/scaling.md")]
+    struct Scaling;
+
     #[doc = include_str!("../../../docs/environment.md")]
     struct Environment;
 

@@ -33,7 +33,9 @@ fn the_affinity_mask_counts() {
 /// The first processor of this process's mask.
 fn first_allowed() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     let digits = list.unwrap().trim().split(['-', ',']).next().unwrap();
     digits.parse().unwrap()
 }

@@ -24,43 +24,63 @@ const USAGE: &str = "\
 stress [--seconds N] [--model kernel|green|hybrid]... [--workers N] [--actors N] [--rounds N]
        [--seed N] [--patience SECONDS] [--memory flat|any]";
 
-/// The short form, which the gate runs.
-const SECONDS: u64 = 3;
+const OURS: [&str; 8] = [
+    "--seconds",
+    "--model",
+    "--workers",
+    "--actors",
+    "--rounds",
+    "--seed",
+    "--patience",
+    "--memory",
+];
+
+/// The short form, for each model.
+const SHORT: Duration = Duration::from_secs(2);
 
 impl Arguments {
-    /// `Err`: what is wrong with them.
-    pub(crate) fn read(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-        let mut asked = Arguments {
-            models: Vec::new(),
-            time: Duration::from_secs(SECONDS),
-            rounds: 3,
-            workers: 16,
-            actors: 24,
-            seed: RandomState::new().hash_one("seed"),
-            patience: Duration::from_secs(60),
-            flat: true,
-        };
-        if let Ok(seed) = std::env::var("TREFOIL_SEED") {
-            asked.seed = number("TREFOIL_SEED", &seed)?;
+    /// `None`: it is called as one test of many, and another one is meant. `Err`: what is wrong with them.
+    pub(crate) fn read(words: &[String]) -> Result<Option<Arguments>, String> {
+        let mut asked = Arguments::short()?;
+        if !words.iter().any(|word| OURS.contains(&word.as_str())) {
+            let meant = words
+                .iter()
+                .all(|word| word.starts_with('-') || "stress".contains(word));
+            let lists = words.iter().any(|word| word == "--list");
+            asked.models = Model::ALL.to_vec();
+            return Ok((meant && !lists).then_some(asked));
         }
-        let mut words = words;
-        while let Some(word) = words.next() {
-            // What `cargo test` hands on to every test.
-            if ["--nocapture", "--quiet", "-q"].contains(&word.as_str()) {
-                continue;
-            }
-            let value = words
-                .next()
-                .ok_or(format!("`{word}` has no value\n{USAGE}"))?;
-            asked.set(&word, &value)?;
+        for pair in words.chunks(2) {
+            let [word, value] = pair else {
+                return Err(format!("`{}` has no value\n{USAGE}", pair[0]));
+            };
+            asked.set(word, value)?;
         }
         if asked.models.is_empty() {
-            asked.models = vec![Model::Kernel, Model::Green, Model::Hybrid];
+            asked.models = Model::ALL.to_vec();
         }
         if asked.rounds == 0 || asked.actors == 0 {
             return Err("there has to be a round, and an actor".to_owned());
         }
-        Ok(asked)
+        Ok(Some(asked))
+    }
+
+    /// What the gate runs.
+    fn short() -> Result<Arguments, String> {
+        let seed = match std::env::var("TREFOIL_SEED") {
+            Ok(seed) => number("TREFOIL_SEED", &seed)?,
+            Err(_) => RandomState::new().hash_one("seed"),
+        };
+        Ok(Arguments {
+            models: Vec::new(),
+            time: SHORT,
+            rounds: 2,
+            workers: 16,
+            actors: 24,
+            seed,
+            patience: Duration::from_secs(60),
+            flat: true,
+        })
     }
 
     fn set(&mut self, word: &str, value: &str) -> Result<(), String> {
@@ -75,7 +95,7 @@ impl Arguments {
             "--rounds" => self.rounds = number(word, value)? as u32,
             "--seed" => self.seed = number(word, value)?,
             "--patience" => self.patience = Duration::from_secs(number(word, value)?),
-            "--memory" => self.flat = value == "flat",
+            "--memory" if value == "flat" || value == "any" => self.flat = value == "flat",
             _ => {
                 return Err(format!(
                     "`{word}` is nothing that can be asked for\n{USAGE}"
@@ -99,7 +119,7 @@ impl Arguments {
 
     /// Whether a person waits for it, and not the gate.
     pub(crate) fn is_long(&self) -> bool {
-        self.time > Duration::from_secs(SECONDS)
+        self.time > SHORT
     }
 }
 

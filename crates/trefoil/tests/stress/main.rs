@@ -48,10 +48,15 @@ use crate::world::World;
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
-    let asked = Arguments::read(std::env::args().skip(1)).unwrap_or_else(|wrong| {
-        eprintln!("stress: {wrong}");
-        std::process::exit(2);
-    });
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let asked = match Arguments::read(&words) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return,
+        Err(wrong) => {
+            eprintln!("stress: {wrong}");
+            std::process::exit(2);
+        }
+    };
     tell_panics();
     let again: Vec<String> = asked
         .models
