@@ -17,7 +17,7 @@ struct Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        if self.number % 3 == 0 {
+        if self.number.is_multiple_of(3) {
             thread::yield_now();
         }
     }
