@@ -22,6 +22,7 @@ use crate::no_suspend;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
 use crate::reason::Reason;
+use crate::stretch;
 use crate::thread::{Header, Slice, Thread, ThreadId, ThreadRef, adopted, fiber};
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
@@ -345,8 +346,9 @@ pub fn spend() {
 pub(crate) fn give_way() {
     // SAFETY: as above. It is left before the thread leaves its stack.
     unsafe { thread_ref().0.as_ref() }.budget.set(BUDGET);
-    if model() != Model::Kernel {
-        yield_now();
+    match model() {
+        Model::Kernel => stretch::turn(),
+        Model::Green | Model::Hybrid => yield_now(),
     }
 }
 
@@ -599,5 +601,5 @@ pub(crate) fn is_raised() -> bool {
 #[must_use]
 pub fn model() -> Model {
     // SAFETY: the current thread is alive.
-    unsafe { thread_ref().0.as_ref() }.model
+    unsafe { thread_ref().0.as_ref() }.kind.model()
 }

@@ -24,6 +24,7 @@ use crate::current;
 use crate::model::Model;
 use crate::source::{Interest, Source};
 use crate::state::{SharedWake, State};
+use crate::stretch;
 use crate::thread::{NewThread, Thread};
 use crate::wait::{Outcome, Wait};
 
@@ -40,9 +41,11 @@ pub fn park(until: Option<Instant>) {
     if !state.shared_prepare_park() {
         return;
     }
-    if !spin(state) {
-        sleep(state, until);
-    }
+    stretch::pause(|| {
+        if !spin(state) {
+            sleep(state, until);
+        }
+    });
     state.shared_finish_park();
 }
 
@@ -97,9 +100,15 @@ pub fn wake(thread: &Thread) {
     }
 }
 
+/// The calling kernel thread lets others run, if there are some.
+pub fn yield_now() {
+    stretch::turn();
+    std::thread::yield_now();
+}
+
 /// Makes a blocking call of the calling kernel thread, right here; see [`Runtime::blocking`].
 pub fn blocking(call: &mut (dyn FnMut() + Send)) {
-    Caller::current().make(call);
+    stretch::pause(|| Caller::current().make(call));
 }
 
 /// The runtime of an OS thread that belongs to none: it waits like a kernel thread, and
@@ -131,7 +140,7 @@ impl Runtime for Foreign {
     }
 
     fn yield_now(&self) {
-        std::thread::yield_now();
+        yield_now();
     }
 
     fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome> {
