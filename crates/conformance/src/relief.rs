@@ -83,10 +83,11 @@ fn at_the_site(job: impl FnOnce() + Send + 'static) -> JoinHandle<Seen> {
     at_the_site_by(Builder::new(), job)
 }
 
-/// Keeps its OS thread until the condition holds.
+/// Keeps its OS thread until the condition holds: asks again and again, and leaves the processor to whoever has to make
+/// it hold, but not to others of its worker.
 fn keep(until: impl Fn() -> bool) {
     while !until() {
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_micros(200));
     }
 }
 
@@ -192,7 +193,11 @@ pub fn a_sleeper_goes_on_beside_four_hogs<S: Relieved>() {
         let stop = Arc::new(AtomicBool::new(false));
         let hogs = [(); 4].map(|()| {
             let stop = Arc::clone(&stop);
-            at_the_site(move || keep(|| stop.load(Ordering::Acquire)))
+            at_the_site(move || {
+                while !stop.load(Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
+            })
         });
         let (send, receive) = bounded(0);
         let sleeper = thread::spawn(move || {

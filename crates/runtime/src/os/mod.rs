@@ -10,6 +10,7 @@ mod futex;
 mod kept;
 mod placement;
 mod poll;
+mod processor;
 pub(crate) mod room;
 mod space;
 
@@ -32,6 +33,7 @@ pub use call::Call;
 pub(crate) use call::make;
 pub use placement::Placement;
 pub use poll::wait_ready;
+pub(crate) use processor::{Processor, processor};
 
 /// Parks the calling kernel thread; see [`Runtime::park`].
 pub fn park(until: Option<Instant>) {
