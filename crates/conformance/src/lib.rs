@@ -41,6 +41,7 @@ pub mod cancelled_reads;
 pub mod channel;
 pub mod checkpoint;
 pub mod condvar;
+pub mod fairness;
 pub mod fs;
 pub mod future;
 pub mod identity;

@@ -226,6 +226,22 @@ macro_rules! suite {
                 what_ended_the_first_decides_about_poison,
                 nothing_borrowed_is_used_later,
             }
+            fairness {
+                a_free_mutex_gives_way,
+                a_free_rwlock_gives_way,
+                permits_give_way,
+                a_lock_in_an_unwinding_suspends_nobody,
+                a_condition_that_holds_gives_way,
+                a_time_that_has_come_gives_way,
+                a_token_that_is_there_gives_way,
+                what_does_not_wait_gives_no_new_budget,
+                a_join_of_what_has_ended_gives_way,
+                a_descriptor_that_is_ready_gives_way,
+                all_is_seen_beside_threads_that_yield,
+                all_is_seen_beside_a_chain_of_hand_overs,
+                all_is_seen_beside_threads_that_join,
+                all_is_seen_beside_threads_that_always_find_a_message,
+            }
             checkpoint {
                 others_get_their_turn,
                 timers_come,
@@ -939,6 +955,7 @@ mod tests {
         ("scope", include_str!("scope.rs")),
         ("locals", include_str!("locals.rs")),
         ("join_two", include_str!("join_two.rs")),
+        ("fairness", include_str!("fairness.rs")),
         ("checkpoint", include_str!("checkpoint.rs")),
         ("no_suspend", include_str!("no_suspend.rs")),
         ("local_threads", include_str!("local_threads.rs")),
