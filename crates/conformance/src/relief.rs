@@ -456,6 +456,26 @@ pub fn its_children_are_as_usual<S: Relieved>() {
     });
 }
 
+/// What it spawns comes to the worker from another OS thread, and is started also while there is always one that is ready.
+pub fn its_children_come_beside_threads_that_yield<S: Relieved>() {
+    with::<S>(64, |runtime| {
+        learn(runtime);
+        let stop = Arc::new(AtomicBool::new(false));
+        let busy = [(); 8].map(|()| {
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || until(|| stop.load(Ordering::Acquire)))
+        });
+        let parent = at_the_site(|| {
+            for _ in 0..10 {
+                assert_eq!(thread::spawn(seen).join().unwrap(), usual::<S>());
+            }
+        });
+        assert_eq!(parent.join().unwrap(), moved::<S>());
+        stop.store(true, Ordering::Release);
+        join_all(busy);
+    });
+}
+
 trefoil_runtime::thread_local! {
     static KEPT: std::cell::RefCell<Option<crate::witness::Token>> = const { std::cell::RefCell::new(None) };
 }

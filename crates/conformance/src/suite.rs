@@ -918,6 +918,7 @@ macro_rules! suite_relief {
             a_panic_or_a_cancellation_gives_the_place_back,
             the_end_of_the_run_ends_it,
             its_children_are_as_usual,
+            its_children_come_beside_threads_that_yield,
             it_has_its_name_and_its_locals,
             a_scope_waits_for_threads_that_were_moved,
             it_shares_objects_with_all_others,
