@@ -220,7 +220,7 @@ pub fn another_closure_of_the_line_is_another_site<S: Relieved>() {
         thread::spawn(work).join().unwrap()
     }
     with::<S>(64, |runtime| {
-        learn_by(runtime, |job| generic(job));
+        learn_by(runtime, generic);
         assert_eq!(generic(seen), usual::<S>());
         assert_eq!(moves(runtime), 0);
     });
@@ -516,7 +516,9 @@ pub fn a_scope_waits_for_threads_that_were_moved<S: Relieved>() {
                 let (number, job) = (&number, &job);
                 scope.spawn(move || {
                     let job = job.lock().unwrap().take();
-                    job.map(|job| job());
+                    if let Some(job) = job {
+                        job();
+                    }
                     assert_eq!(*number, 7);
                     *place = seen();
                 });
