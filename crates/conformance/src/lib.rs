@@ -11,7 +11,8 @@
 //! ```
 //!
 //! [`suite_across!`] does the same for the promises about two runtimes that share objects, and
-//! [`suite_beside!`] for those about single threads of the kernel model inside another one.
+//! [`suite_beside!`] for those about single threads of the kernel model inside another one, and
+//! [`suite_relief!`] for those about threads that are moved to kernel threads.
 //!
 //! The rules of the suite: what it waits for is an event, or a condition that it asks again
 //! and again while others run; it asserts no time but that nothing comes too early; every
@@ -40,6 +41,7 @@ pub mod cancelled_reads;
 pub mod channel;
 pub mod checkpoint;
 pub mod condvar;
+pub mod fairness;
 pub mod fs;
 pub mod future;
 pub mod identity;
@@ -66,6 +68,7 @@ pub mod placement;
 pub mod plain;
 pub mod process;
 pub mod registry;
+pub mod relief;
 pub mod runs;
 pub mod rwlock;
 pub mod scope;

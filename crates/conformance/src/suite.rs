@@ -226,6 +226,22 @@ macro_rules! suite {
                 what_ended_the_first_decides_about_poison,
                 nothing_borrowed_is_used_later,
             }
+            fairness {
+                a_free_mutex_gives_way,
+                a_free_rwlock_gives_way,
+                permits_give_way,
+                a_lock_in_an_unwinding_suspends_nobody,
+                a_condition_that_holds_gives_way,
+                a_time_that_has_come_gives_way,
+                a_token_that_is_there_gives_way,
+                what_does_not_wait_gives_no_new_budget,
+                a_join_of_what_has_ended_gives_way,
+                a_descriptor_that_is_ready_gives_way,
+                all_is_seen_beside_threads_that_yield,
+                all_is_seen_beside_a_chain_of_hand_overs,
+                all_is_seen_beside_threads_that_join,
+                all_is_seen_beside_threads_that_always_find_a_message,
+            }
             checkpoint {
                 others_get_their_turn,
                 timers_come,
@@ -876,6 +892,51 @@ macro_rules! suite_beside {
     };
 }
 
+/// Makes one test per promise about threads that are moved to kernel threads, for a
+/// [`Relieved`](crate::relief::Relieved) subject. Named by a path as for [`suite!`](crate::suite).
+///
+/// ```text
+/// mod relief_of_green {
+///     trefoil_conformance::suite_relief!(crate::Green);
+/// }
+/// ```
+#[macro_export]
+macro_rules! suite_relief {
+    ($subject:ty) => {
+        $crate::suite_relief! { @ $subject;
+            the_next_thread_of_a_learned_site_is_a_kernel_thread,
+            nobody_is_moved_who_was_not_asked,
+            a_sleeper_goes_on_beside_four_hogs,
+            another_closure_of_the_line_is_another_site,
+            what_was_asked_for_is_had,
+            what_cannot_be_elsewhere_stays,
+            a_quiet_site_is_forgotten,
+            who_waits_for_long_is_quiet,
+            who_lets_others_run_is_quiet,
+            who_would_stall_is_not_forgotten,
+            the_bound_holds,
+            a_panic_or_a_cancellation_gives_the_place_back,
+            the_end_of_the_run_ends_it,
+            its_children_are_as_usual,
+            its_children_come_beside_threads_that_yield,
+            it_has_its_name_and_its_locals,
+            a_scope_waits_for_threads_that_were_moved,
+            it_shares_objects_with_all_others,
+        }
+    };
+    (@ $subject:ty; $($promise:ident,)*) => {
+        $(
+            #[test]
+            fn $promise() {
+                $crate::watched(
+                    concat!(module_path!(), "::", stringify!($promise)),
+                    $crate::relief::$promise::<$subject>,
+                );
+            }
+        )*
+    };
+}
+
 #[cfg(test)]
 mod tests {
     /// The topics, as the crate's root has them.
@@ -895,6 +956,7 @@ mod tests {
         ("scope", include_str!("scope.rs")),
         ("locals", include_str!("locals.rs")),
         ("join_two", include_str!("join_two.rs")),
+        ("fairness", include_str!("fairness.rs")),
         ("checkpoint", include_str!("checkpoint.rs")),
         ("no_suspend", include_str!("no_suspend.rs")),
         ("local_threads", include_str!("local_threads.rs")),
@@ -935,6 +997,7 @@ mod tests {
         ("stress", include_str!("stress.rs")),
         ("across", include_str!("across.rs")),
         ("beside", include_str!("beside.rs")),
+        ("relief", include_str!("relief.rs")),
     ];
 
     /// The names of the promises that are listed above, topic by topic.
@@ -943,6 +1006,7 @@ mod tests {
         let begin = match topic {
             "across" => "@ $first, $second;\n".to_owned(),
             "beside" => "suite_beside! { @ $subject;\n".to_owned(),
+            "relief" => "suite_relief! { @ $subject;\n".to_owned(),
             _ => format!(" {topic} {{\n"),
         };
         let list = source.split_once(&begin).expect("the topic is listed").1;

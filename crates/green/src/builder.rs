@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trefoil_fiber::DEFAULT_STACK;
 use trefoil_runtime::thread::check_stack_size;
-use trefoil_runtime::{self as contract, Companions, Metering, Monitoring};
+use trefoil_runtime::{self as contract, Companions, Metering, Monitoring, Relief};
 
 use crate::runtime::Runtime;
 
@@ -26,6 +26,7 @@ pub struct Builder {
     pub(crate) companions: Companions,
     pub(crate) metering: Metering,
     pub(crate) monitoring: Monitoring,
+    pub(crate) relief: Relief,
     pub(crate) isolated: bool,
 }
 
@@ -40,6 +41,7 @@ impl Builder {
             companions: Companions::default(),
             metering: Metering::default(),
             monitoring: Monitoring::default(),
+            relief: Relief::default(),
             isolated: false,
         }
     }
@@ -109,12 +111,21 @@ impl Builder {
         Builder { monitoring, ..self }
     }
 
+    /// Whether later threads of a spawn site whose threads keep workers for long start on kernel threads of the
+    /// [companion](Builder::companion), where the operating system takes turns. Without it, if the environment
+    /// variable `TREFOIL_RELIEF` is `1` or `on`. Workers are watched then too, with the
+    /// [monitoring](Builder::monitoring)'s limit, or one of 10 ms. [`Runtime::stalls`] tells which sites those are.
+    pub fn relief(self, relief: Relief) -> Builder {
+        Builder { relief, ..self }
+    }
+
     /// Makes the runtime. It has no threads yet.
     ///
     /// # Errors
     ///
     /// `InvalidInput`: a stack size of 0 or above 1 GiB; or an environment variable holds what it
-    /// cannot (`TREFOIL_STACK_USAGE`, unless the builder says it; `TREFOIL_OVERFLOW`; `TREFOIL_GUARD`).
+    /// cannot (`TREFOIL_STACK_USAGE`, unless the builder says it; `TREFOIL_OVERFLOW`; `TREFOIL_GUARD`). And those of
+    /// [`Relief::most`].
     pub fn build(self) -> io::Result<Runtime> {
         check_stack_size(self.stack_size)?;
         check_stack_size(self.main_stack_size)?;

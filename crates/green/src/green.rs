@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trefoil_runtime::{
-    Companions, Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Spin, Thread,
-    Timer, Wait, yield_fiber,
+    Companions, Hogs, Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, Spin,
+    Thread, Timer, Wait, yield_fiber,
 };
 use trefoil_worker::{Remote, Stacks, Worker};
 
@@ -19,17 +19,24 @@ pub(crate) struct Green {
     arrivals: Spin<Option<Vec<NewThread>>>,
     stacks: Stacks,
     companions: Companions,
+    hogs: Option<Arc<Hogs>>,
 }
 
 impl Green {
     /// Makes the calling OS thread the worker.
-    pub(crate) fn new(worker: Worker, stacks: Stacks, companions: Companions) -> Arc<Green> {
+    pub(crate) fn new(
+        worker: Worker,
+        stacks: Stacks,
+        companions: Companions,
+        hogs: Option<Arc<Hogs>>,
+    ) -> Arc<Green> {
         Arc::new(Green {
             remote: worker.remote(),
             worker: Owned::new(worker),
             arrivals: Spin::new(Some(Vec::new())),
             stacks,
             companions,
+            hogs,
         })
     }
 
@@ -134,6 +141,10 @@ impl Runtime for Green {
 
     fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
         self.companions.of(model)
+    }
+
+    fn hogs(&self) -> Option<&Arc<Hogs>> {
+        self.hogs.as_ref()
     }
 
     fn meter(&self) -> Option<Arc<Meter>> {

@@ -28,7 +28,7 @@ impl Runtime {
         overflow::check_environment()?;
         Ok(Runtime {
             stacks: Stacks::new(settings.stack_size, settings.metering.meter()?)?,
-            monitor: Monitor::of(settings.monitoring)?,
+            monitor: Monitor::of(settings.monitoring, settings.relief, &settings.companions)?,
             settings,
             runs: Runs::new(),
         })
@@ -83,7 +83,9 @@ impl Runtime {
         let _watch = overflow::Watch::fibers();
         let settings = &self.settings;
         let worker = Worker::new(&self.stacks, self.monitor.clone())?;
-        let green = Green::new(worker, self.stacks.clone(), settings.companions.clone());
+        let hogs = self.monitor.as_deref().and_then(Monitor::hogs);
+        let companions = settings.companions.clone();
+        let green = Green::new(worker, self.stacks.clone(), companions, hogs);
         let domain = self.runs.begin();
         let (main, handle) =
             NewThread::main(f, Model::Green, Some(settings.main_stack_size), &domain);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trefoil_fiber::DEFAULT_STACK;
 use trefoil_runtime::thread::check_stack_size;
-use trefoil_runtime::{self as contract, Companions, Metering, Monitoring};
+use trefoil_runtime::{self as contract, Companions, Metering, Monitoring, Relief};
 
 use crate::runtime::Runtime;
 
@@ -30,6 +30,7 @@ pub struct Builder {
     pub(crate) companions: Companions,
     pub(crate) metering: Metering,
     pub(crate) monitoring: Monitoring,
+    pub(crate) relief: Relief,
 }
 
 impl Builder {
@@ -45,6 +46,7 @@ impl Builder {
             companions: Companions::default(),
             metering: Metering::default(),
             monitoring: Monitoring::default(),
+            relief: Relief::default(),
         }
     }
 
@@ -108,6 +110,14 @@ impl Builder {
     /// `TREFOIL_MONITOR` is `1` or `on`. It takes an OS thread, which sleeps while all workers do.
     pub fn monitoring(self, monitoring: Monitoring) -> Builder {
         Builder { monitoring, ..self }
+    }
+
+    /// Whether later threads of a spawn site whose threads keep workers for long start on kernel threads of the
+    /// [companion](Builder::companion), where the operating system takes turns. Without it, if the environment
+    /// variable `TREFOIL_RELIEF` is `1` or `on`. Workers are watched then too, with the
+    /// [monitoring](Builder::monitoring)'s limit, or one of 10 ms. [`Runtime::stalls`] tells which sites those are.
+    pub fn relief(self, relief: Relief) -> Builder {
+        Builder { relief, ..self }
     }
 
     /// Makes the runtime and starts its workers.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trefoil_runtime::{
-    Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, SpawnQueue, Thread, Timer,
-    Wait, yield_fiber,
+    Hogs, Interest, Meter, Model, NewThread, Outcome, Owned, Runtime, Source, SpawnQueue, Thread,
+    Timer, Wait, yield_fiber,
 };
 use trefoil_worker::{Remote, Worker};
 
@@ -139,6 +139,10 @@ impl Runtime for Hybrid {
 
     fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
         self.shared.companions.of(model)
+    }
+
+    fn hogs(&self) -> Option<&Arc<Hogs>> {
+        self.shared.hogs.as_ref()
     }
 
     fn meter(&self) -> Option<Arc<Meter>> {

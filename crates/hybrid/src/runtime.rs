@@ -43,12 +43,13 @@ impl Runtime {
     pub(crate) fn new(settings: Builder, workers: usize) -> io::Result<Runtime> {
         overflow::check_environment()?;
         let queues: Vec<SpawnQueue> = (0..workers).map(|_| SpawnQueue::new()).collect();
+        let monitor = Monitor::of(settings.monitoring, settings.relief, &settings.companions)?;
         let shared = Arc::new(Shared::new(
             queues.iter().map(SpawnQueue::stealer),
             Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings.companions.clone(),
+            monitor.as_deref().and_then(Monitor::hogs),
         ));
-        let monitor = Monitor::of(settings.monitoring)?;
         let (begun, begins) = crossbeam_channel::unbounded();
         let (gone, goes) = crossbeam_channel::unbounded();
         // From here on, an early return drops the runtime, which ends the workers there are.

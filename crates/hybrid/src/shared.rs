@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use trefoil_runtime::{Companions, Idlers, NewThread, Owner, SpawnQueue, Stealer};
+use trefoil_runtime::{Companions, Hogs, Idlers, NewThread, Owner, SpawnQueue, Stealer};
 use trefoil_worker::{Remote, Stacks};
 
 use crate::idle::{Alarms, Idle};
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) companions: Companions,
+    pub(crate) hogs: Option<Arc<Hogs>>,
     /// Threads that a worker refuses because it is ending keep their stacks reserved: the pool
     /// ends with the workers.
     pub(crate) stacks: Stacks,
@@ -58,6 +59,7 @@ impl Shared {
         stealers: impl Iterator<Item = Stealer>,
         stacks: Stacks,
         companions: Companions,
+        hogs: Option<Arc<Hogs>>,
     ) -> Shared {
         let idlers = Idlers::listed();
         let seats: Box<[Seat]> = stealers
@@ -75,6 +77,7 @@ impl Shared {
             injector: Injector::new(Arc::clone(&idlers)),
             stacks,
             companions,
+            hogs,
             idlers,
             closing: AtomicBool::new(false),
         }

@@ -143,6 +143,13 @@ impl Runtime for Kernel {
         .map_err(explain)
     }
 
+    fn start_moved(&self, thread: NewThread) -> Result<(), NewThread> {
+        // It was asked for nothing, and nor was who spawns it, as a thread of another runtime.
+        let home = self.share();
+        let submitted = self.pool.submit(Job { thread, home });
+        submitted.map_err(|(job, _refused)| job.thread)
+    }
+
     fn park(&self, until: Option<Instant>) {
         os::park(until);
     }
@@ -152,7 +159,7 @@ impl Runtime for Kernel {
     }
 
     fn yield_now(&self) {
-        std::thread::yield_now();
+        os::yield_now();
     }
 
     fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome> {

@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::hogs::Hogs;
 use crate::model::Model;
 use crate::source::{Interest, Source};
 use crate::thread::{NewThread, Thread};
@@ -31,6 +32,16 @@ pub trait Runtime: Send + Sync {
     /// runtime cannot give, or a runtime that has shut down. The thread is then dropped,
     /// which drops its closure.
     fn start(&self, thread: NewThread) -> io::Result<()>;
+
+    /// Accepts a thread of another runtime that was [moved](crate::Relief) here, as [`start`](Runtime::start); or gives
+    /// it back. Any OS thread may call it.
+    ///
+    /// # Errors
+    ///
+    /// The thread: there is no room for it, or the runtime does not do that.
+    fn start_moved(&self, thread: NewThread) -> Result<(), NewThread> {
+        Err(thread)
+    }
 
     /// Gives up a thread that it has accepted and not started, for the current thread to run on its own stack,
     /// of which so many bytes are `left`. `None`: it is not in a queue of this worker any more, or needs more
@@ -95,6 +106,12 @@ pub trait Runtime: Send + Sync {
     /// set up. `Builder::model` asks for it.
     fn companion(&self, model: Model) -> Option<Arc<dyn Runtime>> {
         let _ = model;
+        None
+    }
+
+    /// What is known of the spawn sites whose threads keep a worker of this runtime from all others. `None`: nobody
+    /// learns it. Any OS thread may ask.
+    fn hogs(&self) -> Option<&Arc<Hogs>> {
         None
     }
 

@@ -22,6 +22,7 @@ use crate::no_suspend;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
 use crate::reason::Reason;
+use crate::stretch;
 use crate::thread::{Header, Slice, Thread, ThreadId, ThreadRef, adopted, fiber};
 use crate::unwinding;
 use crate::wait::{Outcome, Wait};
@@ -137,6 +138,7 @@ pub(crate) fn wait_for_token(wait: &Wait) -> Outcome {
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     let token = unsafe { &me.0.as_ref().token };
     if token.take() {
+        spend();
         return Outcome::Woken;
     }
     no_suspend::check();
@@ -234,7 +236,6 @@ fn begin_wait(wait: &Wait) -> Begun {
     header
         .waiting
         .begin(wait.reason, wait.place, clock::coarse());
-    header.budget.set(BUDGET);
     if !matches!(wait.reason, Reason::Join | Reason::Scope) {
         // Of those it learns afterwards whether they waited.
         note_waited_of(header);
@@ -249,6 +250,9 @@ fn begin_wait(wait: &Wait) -> Begun {
             (timer.is_some(), timer)
         }
     };
+    if may_leave {
+        header.budget.set(BUDGET);
+    }
     Begun {
         me,
         calm,
@@ -276,6 +280,7 @@ fn go_on_waiting(me: ThreadRef, calm: bool, wait: &Wait, done: impl Fn() -> bool
     // SAFETY: the current thread is alive, has started, and stays the current one on this
     // stack.
     let (header, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
+    let mut left = false;
     let outcome = loop {
         if let Some(early) = interrupted(header, runtime, wait, calm) {
             // A last look: what has come counts more than that it came late.
@@ -287,11 +292,17 @@ fn go_on_waiting(me: ThreadRef, calm: bool, wait: &Wait, done: impl Fn() -> bool
             // Others may hold a pointer to this wait's waiter.
             no_unwind(|| runtime.park(until));
         }
+        left = true;
+        header.budget.set(BUDGET);
         if done() {
             break Outcome::Woken;
         }
     };
     header.waiting.end();
+    if !left && outcome == Outcome::TimedOut {
+        // Its time had come, so it has not waited. Whoever fires its waiter meanwhile finds it.
+        spend();
+    }
     outcome
 }
 
@@ -340,13 +351,35 @@ pub fn spend() {
     }
 }
 
+/// The same before a lock or a permit is taken: nobody else runs while it is held for that reason. Not while somebody
+/// of this OS thread unwinds: programs take locks in panic hooks, where no neighbour may run. A plain OS thread that has
+/// no control block gets none for a lock that is free.
+#[inline(never)]
+pub fn spend_before_a_lock() {
+    let Some(header) = peek() else { return };
+    // SAFETY: the current thread is alive, and stays the current one on this stack.
+    let budget = unsafe { &header.as_ref().budget };
+    match budget.get().checked_sub(1) {
+        Some(left) => budget.set(left),
+        None => give_way_if_calm(),
+    }
+}
+
+#[cold]
+fn give_way_if_calm() {
+    if unwinding::is_calm() {
+        give_way();
+    }
+}
+
 /// Others that are ready run first, if the current thread is a fiber and may leave its stack.
 #[cold]
 pub(crate) fn give_way() {
     // SAFETY: as above. It is left before the thread leaves its stack.
     unsafe { thread_ref().0.as_ref() }.budget.set(BUDGET);
-    if model() != Model::Kernel {
-        yield_now();
+    match model() {
+        Model::Kernel => stretch::turn(),
+        Model::Green | Model::Hybrid => yield_now(),
     }
 }
 
@@ -599,5 +632,5 @@ pub(crate) fn is_raised() -> bool {
 #[must_use]
 pub fn model() -> Model {
     // SAFETY: the current thread is alive.
-    unsafe { thread_ref().0.as_ref() }.model
+    unsafe { thread_ref().0.as_ref() }.kind.model()
 }

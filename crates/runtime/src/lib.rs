@@ -49,6 +49,9 @@ mod current;
 mod domain;
 #[cfg(not(trefoil_loom))]
 pub mod future;
+mod habits;
+#[cfg(not(trefoil_loom))]
+mod hogs;
 mod idlers;
 mod inbox;
 #[cfg(not(trefoil_loom))]
@@ -80,6 +83,8 @@ mod reason;
 #[cfg(not(trefoil_loom))]
 mod registry;
 #[cfg(not(trefoil_loom))]
+mod relief;
+#[cfg(not(trefoil_loom))]
 mod run;
 #[cfg(not(trefoil_loom))]
 mod source;
@@ -107,6 +112,8 @@ mod spin;
 #[path = "loom_spin.rs"]
 mod spin;
 mod state;
+#[cfg(not(trefoil_loom))]
+mod stretch;
 #[cfg(not(trefoil_loom))]
 pub mod thread;
 /// Time: timeouts and ticks.
@@ -144,8 +151,11 @@ pub use wait::{Outcome, Wait, Waiter};
 mod real {
     pub use crate::alone::is_alone;
     pub use crate::contract::{Companions, Runtime, Timer};
-    pub use crate::current::{in_runtime, model, park_fiber, runtime, spend, yield_fiber};
+    pub use crate::current::{
+        in_runtime, model, park_fiber, runtime, spend, spend_before_a_lock, yield_fiber,
+    };
     pub use crate::domain::Domain;
+    pub use crate::hogs::Hogs;
     pub use crate::launch::launch;
     pub use crate::monitoring::{Monitoring, Stall};
     pub use crate::offload::{BlockingStats, blocking_stats, offload};
@@ -153,6 +163,7 @@ mod real {
     pub use crate::pool::{Limits, Pool};
     pub use crate::ready::{Next, ReadyQueue};
     pub use crate::registry::{ThreadInfo, running_on, threads};
+    pub use crate::relief::Relief;
     pub use crate::run::{Runs, join_main, refuse_drop_inside, refuse_inside, result_of_main};
     pub use crate::source::Source;
     pub use crate::spawned::{SpawnQueue, Stealer};

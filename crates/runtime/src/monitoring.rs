@@ -50,6 +50,16 @@ impl Monitoring {
         })
     }
 
+    /// The same where it is also learned who does not come back ([`Relief`](crate::Relief)): without a limit of its
+    /// own, after 10 ms.
+    ///
+    /// # Errors
+    ///
+    /// As for [`limit`](Monitoring::limit).
+    pub fn limit_to_learn(self) -> io::Result<Duration> {
+        Ok(self.limit()?.unwrap_or(LIMIT))
+    }
+
     /// Whether each place is to be named on standard error. Only the environment asks for that: a program that
     /// watches by itself asks by itself.
     ///
@@ -71,7 +81,7 @@ impl Monitoring {
 /// use trefoil_runtime::Stall;
 ///
 /// let longest = Duration::from_millis(12);
-/// let stall = Stall { spawned_at: None, name: None, count: 1, longest };
+/// let stall = Stall { spawned_at: None, name: None, count: 1, longest, learned: false, moved: 0 };
 /// assert_eq!(stall.to_string(), "none of its threads kept a worker from all others for 12ms");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +95,11 @@ pub struct Stall {
     pub count: u64,
     /// For how long at most, as far as it was seen.
     pub longest: Duration,
+    /// Later threads of this place start on kernel threads, by [`Relief`](crate::Relief); of one line that spawns
+    /// threads of several closures, those of one at least.
+    pub learned: bool,
+    /// So many have.
+    pub moved: u64,
 }
 
 impl fmt::Display for Stall {
@@ -94,6 +109,11 @@ impl fmt::Display for Stall {
             (None, Some(place)) => write!(f, "a thread, spawned at {place},")?,
             (_, None) => write!(f, "none of its threads")?,
         }
-        write!(f, " kept a worker from all others for {:?}", self.longest)
+        write!(f, " kept a worker from all others for {:?}", self.longest)?;
+        match (self.learned, self.moved) {
+            (false, 0) => Ok(()),
+            (true, moved) => write!(f, "; later ones start on kernel threads, as {moved} have"),
+            (false, moved) => write!(f, "; {moved} later ones were started on kernel threads"),
+        }
     }
 }

@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use crate::clock;
 use crate::model::Model;
 use crate::reason::Waiting;
+use crate::site::Site;
 use crate::spin::Spin;
 use crate::state::RunState;
 use crate::thread::{Header, Thread, ThreadId};
@@ -165,6 +166,11 @@ pub struct ThreadInfo {
     /// `.map(thread::spawn)`, is called by `core`, and the place is one in there: the compiler tells
     /// no other. Write `.map(|work| thread::spawn(work))`, and it is that line.
     pub spawned_at: Option<&'static Location<'static>>,
+    /// It was to be a thread of another model, and was moved to a kernel thread: others of its site had kept a worker
+    /// from all others ([`Relief`](crate::Relief)).
+    pub moved: bool,
+    /// Of one that could be moved, if its site is learned.
+    pub(crate) site: Option<Site>,
 }
 
 impl ThreadInfo {
@@ -180,7 +186,9 @@ impl ThreadInfo {
             name: thread.name().map(str::to_owned),
             model: thread.model(),
             state,
-            spawned_at: thread.header().traits.spawned_at,
+            spawned_at: header.traits.spawned_at,
+            moved: header.kind.is_moved(),
+            site: header.may_be_moved().then(|| Site::of(header)),
             waiting: note.map(|(reason, place, since)| Waiting {
                 reason,
                 // SAFETY: the note holds nothing but null, which was sorted out, and
@@ -194,9 +202,15 @@ impl ThreadInfo {
 
 impl fmt::Display for ThreadInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moved = if self.moved { ", moved" } else { "" };
         match &self.name {
-            Some(name) => write!(f, "thread '{name}' ({}, {})", self.id.get(), self.model)?,
-            None => write!(f, "thread {} ({})", self.id.get(), self.model)?,
+            Some(name) => write!(
+                f,
+                "thread '{name}' ({}, {}{moved})",
+                self.id.get(),
+                self.model
+            )?,
+            None => write!(f, "thread {} ({}{moved})", self.id.get(), self.model)?,
         }
         match &self.waiting {
             Some(Waiting {

@@ -29,7 +29,7 @@ static SEEN: [AtomicU64; PLACES] = [const { AtomicU64::new(0) }; PLACES];
 ///
 /// The type is there because one line, in a generic function, may spawn all threads of a program. The line is
 /// there by its numbers, and not by its address: of a generic function each instance may have its own.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Site(u64);
 
 impl Site {
@@ -45,6 +45,11 @@ impl Site {
             .wrapping_mul(0xd6e8_feb8_6659_fd93)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Site(mixed ^ (mixed >> 32))
+    }
+
+    /// A hash of all that.
+    pub(crate) fn number(self) -> u64 {
+        self.0
     }
 
     fn place(self) -> &'static AtomicU64 {

@@ -5,6 +5,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use trefoil_runtime::{Reason, Spin, Wait};
 
+use crate::budget::spend;
 use crate::queue::{Batch, Node, Queue};
 
 /// Lets a number of threads wait for each other, again and again, as [`std::sync::Barrier`].
@@ -105,6 +106,7 @@ impl Barrier {
         }
         drop(queue);
         batch.fire();
+        spend();
         BarrierWaitResult(true)
     }
 }

@@ -9,6 +9,7 @@
 
 use trefoil_runtime::{Outcome, Spin, Wait};
 
+use crate::budget::spend;
 use crate::queue::{Batch, Node, Queue, wait_in};
 
 #[derive(Debug)]
@@ -69,6 +70,7 @@ impl<S> Gate<S> {
     ) -> Result<R, Early> {
         loop {
             if let Some(result) = self.look(&mut ready) {
+                spend();
                 return Ok(result);
             }
             // Made without the lock, for it panics where a wait is refused.

@@ -29,6 +29,7 @@
 mod atomic;
 #[cfg(not(trefoil_loom))]
 mod barrier;
+mod budget;
 pub mod channel;
 #[cfg(not(trefoil_loom))]
 mod condvar;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use trefoil_runtime::thread::check_stack_size;
-use trefoil_runtime::{Metering, Model, Monitoring};
+use trefoil_runtime::{Metering, Model, Monitoring, Relief};
 
 use crate::compiled::Compiled;
 use crate::error::{Error, MOST_WORKERS};
@@ -38,6 +38,7 @@ pub struct Builder {
     pub(crate) grace: Option<Duration>,
     pub(crate) metering: Metering,
     pub(crate) monitoring: Monitoring,
+    pub(crate) relief: Relief,
 }
 
 impl Builder {
@@ -197,6 +198,44 @@ impl Builder {
         Builder { monitoring, ..self }
     }
 
+    /// Whether the runtime learns which lines spawn threads that keep their worker from all others for long, and
+    /// starts later threads of them on kernel threads, where the operating system takes turns; and how many at once.
+    /// Without it, the environment variable `TREFOIL_RELIEF` decides when the runtime is made: `1` or `on` is up to 64.
+    /// Where neither asks, every thread is of the runtime's model.
+    ///
+    /// A site, that is a line and the closure that it spawns, is learned when two stalls have been seen of it, and
+    /// that was one in four of its threads or more; one of ten times the limit counts as two. It is forgotten when
+    /// eight in a row of the threads that were moved would have stalled nobody. Workers are watched for that:
+    /// [`monitoring`](Builder::monitoring) says what is long, 10 ms without it. [`Runtime::stalls`] tells which
+    /// places are learned, and how many of their threads were moved.
+    ///
+    /// A thread that is moved has not started. It is a kernel thread in all that it does:
+    /// [`Thread::model`](crate::thread::Thread::model) says so, it waits and is cancelled as one, has a kernel
+    /// thread's stack, and cannot [`spawn_local`](crate::thread::spawn_local). Its name, its `thread_local!`s, its
+    /// `run` and scope are what they were to be, and what it spawns has the runtime's model. Never moved are threads for
+    /// which a [model](crate::thread::Builder::model) or a [stack size](crate::thread::Builder::stack_size) was
+    /// asked, local threads, and the second half of a [`join`](crate::thread::join).
+    ///
+    /// On the kernel model there is nothing to move.
+    ///
+    /// # Errors
+    ///
+    /// By [`build`](Builder::build), of the kind `InvalidInput`: up to 0; or the monitoring was switched off. `Unsupported`: the feature `kernel` is not
+    /// enabled.
+    ///
+    /// ```
+    /// use trefoil::{Builder, Relief};
+    ///
+    /// # if cfg!(not(feature = "kernel")) { return Ok(()); }
+    /// let runtime = Builder::new().relief(Relief::UpTo(16)).build()?;
+    /// runtime.run(|| ());
+    /// assert!(runtime.stalls().iter().all(|stall| stall.moved == 0));
+    /// # Ok::<(), trefoil::Error>(())
+    /// ```
+    pub fn relief(self, relief: Relief) -> Builder {
+        Builder { relief, ..self }
+    }
+
     /// Makes the runtime. The model is the one that was [asked for](Builder::model), else the one
     /// that the environment variable `TREFOIL_MODEL` names (set to nothing counts as not set),
     /// else the first of hybrid, green and kernel whose feature is enabled. The hybrid model
@@ -226,6 +265,8 @@ impl Builder {
         let prints = self.metering.is_to_print()?;
         // No model accepts what cannot be understood, also one that has no workers.
         self.monitoring.limit()?;
+        self.relief
+            .most(self.monitoring, cfg!(feature = "kernel"))?;
         Ok(Runtime::of(Compiled::new(model, &self)?, prints))
     }
 

@@ -140,7 +140,8 @@ fn kernel(settings: &Builder, metering: &Metering) -> Result<trefoil_kernel::Run
 #[cfg(feature = "green")]
 fn green(settings: &Builder, metering: &Metering) -> Result<trefoil_green::Runtime, Error> {
     let builder = trefoil_green::Builder::new().metering(metering.clone());
-    let mut builder = builder.monitoring(settings.monitoring);
+    let builder = builder.monitoring(settings.monitoring);
+    let mut builder = builder.relief(settings.relief);
     if let Some(size) = settings.stack_size {
         builder = builder.stack_size(size);
     }
@@ -159,7 +160,8 @@ fn green(settings: &Builder, metering: &Metering) -> Result<trefoil_green::Runti
 #[cfg(feature = "hybrid")]
 fn hybrid(settings: &Builder, metering: &Metering) -> Result<trefoil_hybrid::Runtime, Error> {
     let builder = trefoil_hybrid::Builder::new().metering(metering.clone());
-    let mut builder = builder.monitoring(settings.monitoring);
+    let builder = builder.monitoring(settings.monitoring);
+    let mut builder = builder.relief(settings.relief);
     if let Some(workers) = settings.workers {
         builder = builder.workers(workers);
     }

@@ -132,6 +132,7 @@
 //! |---|---|---|
 //! | `TREFOIL_MODEL` | `kernel`, `green`, `hybrid` | chooses the model, where the program does not |
 //! | `TREFOIL_STACK_USAGE` | `1` or `on`, `0` or `off`, `print` | measures stacks, where the builder does not decide |
+//! | `TREFOIL_RELIEF` | `1` or `on`, `0` or `off` | moves threads that keep workers to kernel threads, where the builder does not decide |
 //! | `TREFOIL_OVERFLOW` | `1` or `on`, `0` or `off` | whether a stack overflow is reported: `on` |
 //! | `TREFOIL_GUARD` | `mprotect` | makes guard pages as older kernels do, on green and hybrid |
 //! | `TREFOIL_TEST_TIMEOUT` | seconds; 0: none | how long a [`#[trefoil::test]`](test) may take: 60 |
@@ -156,7 +157,7 @@ pub use runtime::{Runtime, run};
 pub use trefoil_macros::{main, test};
 pub use trefoil_runtime::cancel::Cancelled;
 pub use trefoil_runtime::{
-    BlockingStats, Model, Monitoring, Reason, RunState, StackUsage, Stall, ThreadInfo,
+    BlockingStats, Model, Monitoring, Reason, Relief, RunState, StackUsage, Stall, ThreadInfo,
     UnknownModel, Waiting, blocking_stats, in_runtime, stack_usage, thread_local, threads,
 };
 

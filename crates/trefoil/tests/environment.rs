@@ -11,7 +11,12 @@ use support::{Ended, INSIDE, end_of, models, program, said};
 use trefoil::{Builder, Model, stack_usage, thread};
 
 /// All that is read but `TREFOIL_MODEL`.
-const VARIABLES: [&str; 3] = ["TREFOIL_STACK_USAGE", "TREFOIL_OVERFLOW", "TREFOIL_GUARD"];
+const VARIABLES: [&str; 4] = [
+    "TREFOIL_STACK_USAGE",
+    "TREFOIL_OVERFLOW",
+    "TREFOIL_GUARD",
+    "TREFOIL_RELIEF",
+];
 
 /// Runs `body` on the model that the test which runs this process asks for, if it is one.
 fn inside(body: fn(Model)) {
@@ -43,7 +48,7 @@ fn is_read(variable: &str, model: Model) -> bool {
 fn sentence(variable: &str, value: &str) -> String {
     let words = match variable {
         "TREFOIL_STACK_USAGE" => "`1`, `on`, `print`, `0`, `off`",
-        "TREFOIL_OVERFLOW" => "`1`, `on`, `0`, `off`",
+        "TREFOIL_OVERFLOW" | "TREFOIL_RELIEF" => "`1`, `on`, `0`, `off`",
         "TREFOIL_GUARD" => "`mprotect`",
         _ => panic!("{variable} is another test's"),
     };
@@ -86,7 +91,13 @@ fn a_word_that_is_none_is_refused_by_build() {
 #[test]
 fn every_word_and_none_is_understood() {
     inside(build);
-    let words: [(&str, &[&str]); 3] = [
+    // Without a kernel runtime to which threads could be moved it is refused.
+    let relief: &[&str] = match cfg!(feature = "kernel") {
+        true => &["", "0", "off", "1", "on"],
+        false => &["", "0", "off"],
+    };
+    let words: [(&str, &[&str]); 4] = [
+        ("TREFOIL_RELIEF", relief),
         ("TREFOIL_STACK_USAGE", &["", "0", "off", "1", "on", "print"]),
         ("TREFOIL_OVERFLOW", &["", "0", "off", "1", "on"]),
         ("TREFOIL_GUARD", &["", "mprotect"]),
@@ -117,6 +128,21 @@ fn run_panics_with_the_sentence() {
             );
             assert!(said(&ended).is_empty(), "{ended:?}");
         }
+    }
+}
+
+/// Where there is no kernel runtime to which a thread could be moved, relief is an error, and no silence.
+#[test]
+#[cfg(not(feature = "kernel"))]
+fn relief_without_kernel_threads_is_refused() {
+    inside(build);
+    for model in models() {
+        let test = "relief_without_kernel_threads_is_refused";
+        let ended = end_where(test, model, "TREFOIL_RELIEF", "on");
+        assert!(
+            said(&ended)[0].contains("the feature `kernel`"),
+            "{ended:?}"
+        );
     }
 }
 

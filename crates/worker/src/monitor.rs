@@ -4,6 +4,9 @@
 //! One OS thread for each runtime that asks for it. While a worker is awake it looks at all beats twice in the
 //! time that is allowed; while all sleep it sleeps too.
 //!
+//! Where threads are to be moved that would keep a worker, it also tells the runtime's [`Hogs`] whom it has seen:
+//! once at the limit, and once more at [`LONG`] times the limit.
+//!
 //! That no worker is awake while nobody looks is what an [`Attention`] is for: the first worker that wakes up
 //! after all have slept sets the monitor's alarm. That is one short system call, every few milliseconds at most.
 #![forbid(unsafe_code)]
@@ -18,10 +21,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use trefoil_reactor::{Handle, Reactor};
-use trefoil_runtime::{Attention, Idlers, Model, Monitoring, Stall, running_on};
+use trefoil_runtime::{
+    Attention, Companions, Hogs, Idlers, Model, Monitoring, Relief, Stall, ThreadInfo, running_on,
+};
 
 use crate::beat::Beat;
 use crate::remote::Remote;
+
+/// No limit is shorter.
+const SHORTEST: Duration = Duration::from_micros(100);
+/// A stall that is so many times as long as the limit counts as two, when it is learned who stalls.
+const LONG: u32 = 10;
 
 /// Watches the workers of one runtime, until it is dropped.
 pub struct Monitor {
@@ -32,6 +42,8 @@ pub struct Monitor {
 struct Watch {
     limit: Duration,
     prints: bool,
+    /// `None`: nobody learns who stalls.
+    hogs: Option<Arc<Hogs>>,
     attention: Attention,
     closing: AtomicBool,
     bell: Handle<()>,
@@ -47,20 +59,27 @@ struct Watched {
     since: Instant,
     /// It has been counted that the beat stands still, for threads of this place.
     counted: Option<Option<&'static Location<'static>>>,
+    /// How often it has been told to the hogs that the beat stands still.
+    taught: u32,
 }
 
 impl Monitor {
     /// Starts one that counts a worker which has not come back to its loop for `limit`, and says so on standard
-    /// error, once for each place, if it `prints`.
+    /// error, once for each place, if it `prints`. `hogs`, if there are some, learn who it was.
     ///
     /// # Errors
     ///
     /// `EMFILE` at the limit of descriptors, of which it needs four; `EAGAIN` if there is no further OS thread.
-    pub fn start(limit: Duration, prints: bool) -> io::Result<Arc<Monitor>> {
+    pub fn start(
+        limit: Duration,
+        prints: bool,
+        hogs: Option<Arc<Hogs>>,
+    ) -> io::Result<Arc<Monitor>> {
         let reactor = Reactor::new()?;
         let watch = Arc::new(Watch {
-            limit: limit.max(Duration::from_micros(100)),
+            limit: limit.max(SHORTEST),
             prints,
+            hogs,
             attention: Attention::paid(),
             closing: AtomicBool::new(false),
             bell: reactor.handle(),
@@ -86,15 +105,34 @@ impl Monitor {
         }))
     }
 
-    /// The one of a runtime that is built. `None`: nobody asks for one.
+    /// The one of a runtime that is built, with these runtimes beside it. `None`: nobody asks for one.
     ///
     /// # Errors
     ///
-    /// As [`start`](Monitor::start); `InvalidInput`: the environment variable holds what it cannot.
-    pub fn of(monitoring: Monitoring) -> io::Result<Option<Arc<Monitor>>> {
+    /// As [`start`](Monitor::start), and [`Relief::most`]; `InvalidInput`: an environment variable holds what it
+    /// cannot.
+    pub fn of(
+        monitoring: Monitoring,
+        relief: Relief,
+        companions: &Companions,
+    ) -> io::Result<Option<Arc<Monitor>>> {
         let prints = monitoring.is_to_print()?;
-        let limit = monitoring.limit()?;
-        limit.map(|limit| Monitor::start(limit, prints)).transpose()
+        let kernel = companions.of(Model::Kernel).is_some();
+        let (limit, hogs) = match relief.most(monitoring, kernel)? {
+            Some(most) => {
+                let limit = monitoring.limit_to_learn()?.max(SHORTEST);
+                (Some(limit), Some(Hogs::new(most, limit)))
+            }
+            None => (monitoring.limit()?, None),
+        };
+        let start = |limit| Monitor::start(limit, prints, hogs);
+        limit.map(start).transpose()
+    }
+
+    /// What it teaches. `None`: nobody learns who stalls.
+    #[must_use]
+    pub fn hogs(&self) -> Option<Arc<Hogs>> {
+        self.watch.hogs.clone()
     }
 
     /// Watches this worker, as long as it exists. Its number is the one as an owner of fibers.
@@ -105,6 +143,7 @@ impl Monitor {
             beat: remote.beat.get(),
             since: Instant::now(),
             counted: None,
+            taught: 0,
         });
         self.worker_wakes();
     }
@@ -121,6 +160,12 @@ impl Monitor {
     #[must_use]
     pub fn stalls(&self) -> Vec<Stall> {
         let mut stalls: Vec<Stall> = lock(&self.watch.stalls).values().cloned().collect();
+        if let Some(hogs) = &self.watch.hogs {
+            for stall in &mut stalls {
+                let at = stall.spawned_at.map(|place| hogs.at(place));
+                (stall.learned, stall.moved) = at.unwrap_or_default();
+            }
+        }
         stalls.sort_by_key(|stall| std::cmp::Reverse(stall.longest));
         stalls
     }
@@ -187,12 +232,13 @@ impl Watch {
             let beat = remote.beat.get();
             if beat != worker.beat {
                 (worker.beat, worker.since, worker.counted) = (beat, now, None);
+                worker.taught = 0;
             }
             if !Beat::is_asleep(beat) {
                 awake = true;
                 let still = now.saturating_duration_since(worker.since);
                 if still >= self.limit {
-                    told.extend(self.stands_still(worker, still));
+                    self.stands_still(worker, &remote, still, told);
                 }
             }
             true
@@ -200,50 +246,94 @@ impl Watch {
         awake
     }
 
-    /// Counts it, and gives what is to be told of it.
-    fn stands_still(&self, worker: &mut Watched, still: Duration) -> Option<Told> {
+    /// Counts it, and adds what is to be told of it.
+    fn stands_still(
+        &self,
+        worker: &mut Watched,
+        remote: &Remote,
+        still: Duration,
+        told: &mut Vec<Told>,
+    ) {
+        let lessons = if still >= self.limit * LONG { 2 } else { 1 };
+        let hogs = self.hogs.as_deref().filter(|_| worker.taught < lessons);
+        if worker.counted.is_some() && hogs.is_none() {
+            return self.note_longer(worker, still);
+        }
+        let thread = running_on(worker.owner);
+        if worker.counted.is_none() {
+            told.extend(self.count(worker, still, thread.as_ref()));
+        } else {
+            self.note_longer(worker, still);
+        }
+        worker.taught = lessons;
+        // Else it may be the next one.
+        let is_the_one = remote.beat.get() == worker.beat;
+        if let (Some(hogs), Some(thread), true) = (hogs, thread, is_the_one) {
+            let learned = hogs.stalled(&thread);
+            if learned && self.prints {
+                told.extend(thread.spawned_at.map(Told::Learned));
+            }
+        }
+    }
+
+    fn note_longer(&self, worker: &Watched, still: Duration) {
         let mut stalls = lock(&self.stalls);
         if let Some(stall) = worker.counted.and_then(|place| stalls.get_mut(&place)) {
             stall.longest = stall.longest.max(still);
-            return None;
         }
-        let thread = running_on(worker.owner);
-        let (model, spawned_at) = thread.as_ref().map_or((None, None), |thread| {
+    }
+
+    fn count(
+        &self,
+        worker: &mut Watched,
+        still: Duration,
+        thread: Option<&ThreadInfo>,
+    ) -> Option<Told> {
+        let (model, spawned_at) = thread.map_or((None, None), |thread| {
             (Some(thread.model), thread.spawned_at)
         });
         worker.counted = Some(spawned_at);
+        let mut stalls = lock(&self.stalls);
         let stall = stalls.entry(spawned_at).or_insert(Stall {
             spawned_at,
             name: None,
             count: 0,
             longest: still,
+            learned: false,
+            moved: 0,
         });
         stall.count += 1;
         stall.longest = stall.longest.max(still);
-        stall.name = thread.and_then(|thread| thread.name);
-        (self.prints && stall.count == 1).then(|| Told {
-            stall: stall.clone(),
-            model,
-        })
+        stall.name = thread.and_then(|thread| thread.name.clone());
+        (self.prints && stall.count == 1).then(|| Told::Stalls(stall.clone(), model))
     }
 }
 
 /// What is to be said on standard error.
-struct Told {
-    stall: Stall,
-    model: Option<Model>,
+enum Told {
+    Stalls(Stall, Option<Model>),
+    Learned(&'static Location<'static>),
 }
 
 impl Told {
     /// Says what happens, and what to do. Where standard error is gone nobody is told.
     fn print(&self) {
-        let (stall, model) = (&self.stall, self.model.map_or("", Model::name));
-        let _ = writeln!(
-            io::stderr(),
-            "trefoil: {model} {stall}, and longer. Call `thread::checkpoint` in a long computation, \
-             wrap what blocks into `thread::blocking`, or give the thread a kernel thread of its own by \
-             `Builder::model`. This place is not named again."
-        );
+        let _ = match self {
+            Told::Stalls(stall, model) => {
+                let model = model.map_or("", Model::name);
+                writeln!(
+                    io::stderr(),
+                    "trefoil: {model} {stall}, and longer. Call `thread::checkpoint` in a long computation, \
+                     wrap what blocks into `thread::blocking`, or give the thread a kernel thread of its own by \
+                     `Builder::model`. This place is not named again."
+                )
+            }
+            Told::Learned(place) => writeln!(
+                io::stderr(),
+                "trefoil: later threads that are spawned at {place} start on kernel threads, until some in a \
+                 row would not have kept a worker"
+            ),
+        };
     }
 }
 
@@ -264,6 +354,7 @@ mod tests {
         Watch {
             limit: LIMIT,
             prints: false,
+            hogs: None,
             attention: Attention::paid(),
             closing: AtomicBool::new(false),
             bell: Reactor::new().unwrap().handle(),
@@ -280,6 +371,7 @@ mod tests {
             beat: worker.remote().beat(),
             since,
             counted: None,
+            taught: 0,
         });
         worker
     }

@@ -32,6 +32,7 @@ use std::io;
 use std::sync::OnceLock;
 
 use crate::current;
+use crate::stretch;
 use crate::thread::Header;
 use crate::wait::Wait;
 
@@ -71,7 +72,7 @@ thread_local! {
 /// came to the time limit of its socket.
 pub(crate) fn make(wait: &Wait, call: &Call<'_>) -> Option<io::Result<usize>> {
     let number = number()?;
-    current::note_wait(wait, || made(wait, call, number))
+    current::note_wait(wait, || stretch::pause(|| made(wait, call, number)))
 }
 
 fn made(wait: &Wait, call: &Call<'_>, number: c_int) -> Option<io::Result<usize>> {

@@ -10,6 +10,7 @@ mod futex;
 mod kept;
 mod placement;
 mod poll;
+mod processor;
 pub(crate) mod room;
 mod space;
 
@@ -24,6 +25,7 @@ use crate::current;
 use crate::model::Model;
 use crate::source::{Interest, Source};
 use crate::state::{SharedWake, State};
+use crate::stretch;
 use crate::thread::{NewThread, Thread};
 use crate::wait::{Outcome, Wait};
 
@@ -31,6 +33,7 @@ pub use call::Call;
 pub(crate) use call::make;
 pub use placement::Placement;
 pub use poll::wait_ready;
+pub(crate) use processor::{Processor, processor};
 
 /// Parks the calling kernel thread; see [`Runtime::park`].
 pub fn park(until: Option<Instant>) {
@@ -40,9 +43,11 @@ pub fn park(until: Option<Instant>) {
     if !state.shared_prepare_park() {
         return;
     }
-    if !spin(state) {
-        sleep(state, until);
-    }
+    stretch::pause(|| {
+        if !spin(state) {
+            sleep(state, until);
+        }
+    });
     state.shared_finish_park();
 }
 
@@ -97,9 +102,15 @@ pub fn wake(thread: &Thread) {
     }
 }
 
+/// The calling kernel thread lets others run, if there are some.
+pub fn yield_now() {
+    stretch::turn();
+    std::thread::yield_now();
+}
+
 /// Makes a blocking call of the calling kernel thread, right here; see [`Runtime::blocking`].
 pub fn blocking(call: &mut (dyn FnMut() + Send)) {
-    Caller::current().make(call);
+    stretch::pause(|| Caller::current().make(call));
 }
 
 /// The runtime of an OS thread that belongs to none: it waits like a kernel thread, and
@@ -131,7 +142,7 @@ impl Runtime for Foreign {
     }
 
     fn yield_now(&self) {
-        std::thread::yield_now();
+        yield_now();
     }
 
     fn wait_ready(&self, source: &Source, interest: Interest, wait: &Wait) -> io::Result<Outcome> {

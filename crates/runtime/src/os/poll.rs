@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use super::edges;
 use crate::current;
 use crate::source::{Interest, Source};
+use crate::stretch;
 use crate::thread::Header;
 use crate::wait::{Outcome, Wait};
 
@@ -82,7 +83,7 @@ fn poll_once(
     // A wake-up that came early is taken back here; the caller has looked since at what it
     // could be about, or looks again when the poll was skipped.
     let ready = if header.state.shared_prepare_park() {
-        let ready = poll(fd, events, until, alarm);
+        let ready = stretch::pause(|| poll(fd, events, until, alarm));
         header.state.shared_finish_park();
         ready
     } else {

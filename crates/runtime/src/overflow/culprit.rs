@@ -32,7 +32,7 @@ pub(super) fn at<'a>(address: usize) -> Option<Culprit<'a>> {
     let limit = fiber::limit(header).or_else(limit::here)?;
     limit.guards(address).then(|| Culprit {
         name: header.traits.name.as_deref(),
-        model: header.model,
+        model: header.kind.model(),
         is_main: header.is_main.get(),
         size: limit.size,
     })

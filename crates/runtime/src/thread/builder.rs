@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::header::Traits;
 use super::join::JoinHandle;
+use super::moving::{self, Origin};
 use super::new::NewThread;
 use super::scope::ScopeData;
 use crate::contract::Runtime;
 use crate::current;
+use crate::hogs;
 use crate::model::Model;
 use crate::os::Placement;
 
@@ -48,6 +50,8 @@ pub struct Builder {
     placement: Placement,
     /// The OS thread on which alone it may start. 0: on any.
     only_on: usize,
+    /// It is its spawner's own computation, and starts nowhere else than usual.
+    own: bool,
 }
 
 impl Builder {
@@ -260,6 +264,11 @@ impl Builder {
         }
     }
 
+    /// It is a part of what its spawner computes, who waits for it.
+    pub(super) fn own(self) -> Builder {
+        Builder { own: true, ..self }
+    }
+
     /// # Safety
     ///
     /// `F` and `T` outlive the thread, and are `Send`; unless the builder is [`here`](Builder::here),
@@ -277,9 +286,11 @@ impl Builder {
         }
         let me = current::thread_ref();
         // SAFETY: the current thread is alive, has started, and does not change while it is in here.
-        let (spawner, runtime) = unsafe { (me.0.as_ref(), me.0.as_ref().runtime()) };
-        let model = self.model.unwrap_or(spawner.model);
+        let (spawner, (runtime, usual)) = unsafe { (me.0.as_ref(), me.0.as_ref().spawns_on()) };
+        let model = self.model.unwrap_or(usual);
         let placed = !self.placement.is_empty();
+        let stays =
+            self.model.is_some() || self.stack_size.is_some() || self.only_on != 0 || self.own;
         let traits = Traits {
             name: self.name.map(String::into_boxed_str),
             stack_size: self.stack_size.unwrap_or(0),
@@ -287,12 +298,18 @@ impl Builder {
             scope,
             only_on: self.only_on,
             placement: placed.then(|| Box::new(self.placement)),
+            origin: Origin::default(),
             spawned_at: Some(Location::caller()),
         };
         // SAFETY: the caller's promise, passed on.
         let (thread, handle) = unsafe { NewThread::make(f, model, traits) };
-        let started = if model == spawner.model && !placed {
-            runtime.start(thread)
+        let started = if model == usual && !placed {
+            if hogs::are_known() && !stays {
+                // SAFETY: as above.
+                moving::start(runtime, unsafe { spawner.origin() }, thread)
+            } else {
+                runtime.start(thread)
+            }
         } else {
             start(runtime, thread, model)
         };

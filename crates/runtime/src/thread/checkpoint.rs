@@ -12,6 +12,7 @@ use crate::cancel;
 use crate::current;
 use crate::model::Model;
 use crate::reason::Reason;
+use crate::stretch;
 use crate::wait::{Outcome, Wait};
 
 /// About how long a thread computes between two turns of others: long beside a turn's cost, and so
@@ -128,12 +129,17 @@ fn end() {
 
 #[cold]
 fn take_turns() {
-    if current::model() == Model::Kernel {
+    let kernel = current::model() == Model::Kernel;
+    if kernel && !stretch::is_measured() {
         current::with_slice(Slice::never_again);
         return;
     }
     if current::with_slice(|slice| slice.look(Instant::now())).0 {
-        current::yield_now();
+        if kernel {
+            stretch::turn();
+        } else {
+            current::yield_now();
+        }
         current::with_slice(|slice| slice.begin(Instant::now()));
     }
 }

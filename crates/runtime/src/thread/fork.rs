@@ -89,7 +89,7 @@ unsafe fn fork<B: FnOnce() -> RB + Send, RB: Send>(b: &mut Option<B>) -> Option<
         return None;
     }
     // SAFETY: both types are `Send`; the caller's promise, passed on.
-    unsafe { Builder::new().spawn_in(None, || run(b)) }.ok()
+    unsafe { Builder::new().own().spawn_in(None, || run(b)) }.ok()
 }
 
 fn run<B: FnOnce() -> RB, RB>(b: &mut Option<B>) -> RB {

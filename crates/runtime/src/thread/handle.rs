@@ -107,7 +107,7 @@ impl Thread {
     /// ```
     #[must_use]
     pub fn model(&self) -> Model {
-        self.header().model
+        self.header().kind.model()
     }
 
     /// Whether it is the calling thread. Does not wait.

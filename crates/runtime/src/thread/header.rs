@@ -5,7 +5,8 @@
 //!
 //! | fields                                    | who                                        |
 //! |-------------------------------------------|--------------------------------------------|
-//! | `id`, `model`, `traits`, `vtable`          | anybody; they never change                 |
+//! | `id`, `traits`, `vtable`                   | anybody; they never change                 |
+//! | `kind`                                    | anybody; its spawner may change it while it spawns (`kind.rs`) |
 //! | `state`, `token`, `cancel`, `join`, `waiting`, `alarm`, `calling` | anybody, by their own rules   |
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
 //! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
@@ -27,7 +28,9 @@ use std::sync::Arc;
 use super::block::{Stage, VTable};
 use super::checkpoint::Slice;
 use super::handle::Addressee;
+use super::kind::Kind;
 use super::locals::Locals;
+use super::moving::Origin;
 use super::scope::ScopeData;
 use crate::contract::Runtime;
 use crate::current;
@@ -112,6 +115,8 @@ pub(crate) struct Traits {
     /// The owner of the OS thread on which alone it may start. 0: on any.
     pub(crate) only_on: usize,
     pub(crate) placement: Option<Box<Placement>>,
+    /// Where it would have run, if it was moved (`moving.rs`).
+    pub(crate) origin: Origin,
     /// Where; `None`: it is a plain OS thread.
     pub(crate) spawned_at: Option<&'static Location<'static>>,
 }
@@ -147,7 +152,7 @@ pub(crate) struct Header {
     /// It has run its closure, and told whoever waits for its end.
     pub(crate) concluded: Cell<bool>,
     pub(crate) stage: Cell<Stage>,
-    pub(crate) model: Model,
+    pub(crate) kind: Kind,
     /// Operations that need not wait until others have their turn.
     pub(crate) budget: Cell<u32>,
     // A wait, and the end.
@@ -184,7 +189,7 @@ impl Header {
             state: State::new(),
             token: Token::new(),
             cancel: AtomicBool::new(false),
-            model,
+            kind: Kind::of(model),
             unwinding: Cell::new(Suspended::default()),
             raised: Cell::new(false),
             ever_raised: Cell::new(false),
@@ -249,6 +254,35 @@ impl Header {
         unsafe { (*self.home.get()).clone() }
     }
 
+    /// Where it spawns: a thread that was moved does where it would have run. And by which model, usually.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Header::runtime`]; and it is the current thread.
+    #[inline]
+    pub(crate) unsafe fn spawns_on(&self) -> (&dyn Runtime, Model) {
+        if self.kind.is_moved()
+            && let Some(origin) = self.traits.origin.runtime()
+        {
+            return (&**origin, origin.model());
+        }
+        // SAFETY: as above.
+        (unsafe { self.runtime() }, self.kind.model())
+    }
+
+    /// The same runtime, to be kept. `None`: it is a plain OS thread.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn origin(&self) -> Option<Arc<dyn Runtime>> {
+        match self.traits.origin.runtime() {
+            Some(origin) if self.kind.is_moved() => Some(Arc::clone(origin)),
+            // SAFETY: as above.
+            _ => unsafe { self.home() },
+        }
+    }
+
     /// Whether a runtime runs it. Otherwise it stands for a plain OS thread.
     ///
     /// # Safety
@@ -257,6 +291,14 @@ impl Header {
     pub(crate) unsafe fn has_home(&self) -> bool {
         // SAFETY: as above.
         unsafe { (*self.home.get()).is_some() }
+    }
+
+    /// Whether it is a thread as those that may be moved, for all that is known of it.
+    pub(crate) fn may_be_moved(&self) -> bool {
+        self.kind.model() != Model::Kernel
+            && self.traits.stack_size == 0
+            && self.traits.only_on == 0
+            && self.traits.spawned_at.is_some()
     }
 
     /// Whether this is a fiber of the calling OS thread.

@@ -57,7 +57,7 @@ pub(super) fn join(child: &Thread, wait: &Wait) -> bool {
     let parent = unsafe { me.0.as_ref() };
     let header = child.header();
     let may = header.state.get() == RunState::New
-        && header.model == parent.model
+        && header.kind.model() == parent.kind.model()
         && may_run_inside(parent)
         && (!wait.cancellable || is_told_late_in_any_case(parent, header));
     if !may {

@@ -180,7 +180,9 @@ impl<T> JoinHandle<T> {
     }
 
     fn join_by(self, wait: Wait) -> Result<T> {
-        if !self.is_finished() && !inline::join(&self.thread, &wait) {
+        if self.is_finished() {
+            current::spend();
+        } else if !inline::join(&self.thread, &wait) {
             self.wait(wait);
         }
         let header = self.thread.header();

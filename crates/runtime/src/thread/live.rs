@@ -17,12 +17,15 @@ use super::Thread;
 use super::block::{Stage, quietly};
 use super::handle::Mail;
 use super::header::Header;
+use super::moving;
 use crate::current;
+use crate::hogs;
 use crate::join_word::Hook;
 use crate::owner::Owner;
 use crate::registry;
 use crate::site::Site;
 use crate::state::OwnedWake;
+use crate::stretch;
 use crate::usage::Meter;
 
 /// The right of one OS thread to run one started thread.
@@ -80,6 +83,9 @@ impl Live {
     pub fn run_here(self, meter: Option<&Meter>) {
         if let Some(meter) = meter {
             meter.clean_here();
+        }
+        if self.header().kind.is_moved() {
+            stretch::begin();
         }
         // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
         let _ = unsafe { current::with(self.header, || run_current(meter, Handle::Anywhere)) };
@@ -267,6 +273,12 @@ unsafe fn conclude(pointer: NonNull<Header>, meter: Option<&Meter>, handle: Hand
     if let Ran::Yes = ran {
         // What its locals' destructors did counts too; and who has joined it knows of it.
         Site::of(header).ended(header.waited.load(Ordering::Relaxed));
+    }
+    if header.kind.is_moved() {
+        moving::ended(header);
+    } else if hogs::are_known() && matches!(ran, Ran::Yes) {
+        // SAFETY: it has started.
+        moving::ran(header, unsafe { header.runtime() });
     }
     // SAFETY: `NewThread::make` has listed it, a thread concludes once, and we have a
     // reference.

@@ -2,11 +2,9 @@
 //! turns as loom will have it.
 #![forbid(unsafe_code)]
 
+pub(super) use crate::budget::spend;
 #[cfg(not(trefoil_loom))]
 pub(super) use trefoil_runtime::cancel::raise;
-/// Counts what did not have to wait: see there.
-#[cfg(not(trefoil_loom))]
-pub(super) use trefoil_runtime::spend;
 
 #[cfg(not(trefoil_loom))]
 #[inline]
@@ -18,9 +16,6 @@ pub(super) fn waits_are_dear() -> bool {
 pub(super) fn raise() -> ! {
     unreachable!("loom's threads are not cancelled")
 }
-
-#[cfg(trefoil_loom)]
-pub(super) fn spend() {}
 
 #[cfg(trefoil_loom)]
 pub(super) fn waits_are_dear() -> bool {
