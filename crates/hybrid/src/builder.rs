@@ -143,11 +143,12 @@ impl Builder {
     }
 }
 
-/// How many processors the process may use, as `std` knows it: those of its affinity mask, and no more than the
-/// quotas of its control groups and of all those around them allow (`cpu.max`; in version 1
-/// `cpu.cfs_quota_us`). Asked each time, for all of that may change.
+/// How many processors the process may use: those of its affinity mask, and no more than the quotas of its control
+/// groups and of all those around them allow (`cpu.max`; in version 1 `cpu.cfs_quota_us`). `num_cpus` reads the
+/// quota of the innermost group alone, and keeps what it has read; `std` asks all of them, each time.
 fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    std::thread::available_parallelism()
+        .map_or(num_cpus::get(), |most| num_cpus::get().min(most.get()))
 }
 
 impl Default for Builder {
