@@ -27,6 +27,8 @@ mod locals;
 mod new;
 mod park;
 mod reuse;
+#[cfg(feature = "fibers")]
+mod roaming;
 mod scope;
 mod try_scope;
 
@@ -52,5 +54,7 @@ pub use park::{
     blocking, current, deadline_after, is_cancelled, panicking, park, park_timeout, sleep,
     sleep_until, uncancellable, yield_now,
 };
+#[cfg(feature = "fibers")]
+pub use roaming::{Returned, Roaming, RoamingQueue, RoamingStealer, Woken};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use try_scope::{TryJoinHandle, TryScope, try_scope};
