@@ -576,16 +576,36 @@ pub(crate) unsafe fn with<R>(
     (result, last)
 }
 
-/// The same on the stack of a fiber, which is entered by another thread: `body` may leave it, and come back on
-/// another OS thread, if both roam. So what is the OS thread's is asked for by functions that are not inlined. It is
-/// written down that `outer`, the current thread, waits as `wait` says. Returns whether `body` has taken long, by
-/// the clock.
+/// The same on the stack of a fiber, which is entered by another thread. It is written down that `outer`, the current
+/// thread, waits as `wait` says. Returns whether `body` has taken long, by the clock.
+///
+/// # Safety
+///
+/// As for [`with`]; and neither thread roams.
+#[inline]
+pub(crate) unsafe fn with_inside(
+    outer: &Header,
+    wait: &Wait,
+    header: NonNull<Header>,
+    body: impl FnOnce(),
+) -> bool {
+    outer
+        .waiting
+        .begin(wait.reason, wait.place, clock::coarse());
+    // SAFETY: passed on.
+    let _ = unsafe { with(header, body) };
+    outer.waiting.end();
+    clock::has_ticked()
+}
+
+/// The same of threads that roam: `body` may leave the stack, and come back on another OS thread. So what is the OS
+/// thread's is asked for by functions that are not inlined.
 ///
 /// # Safety
 ///
 /// As for [`with`].
-#[inline]
-pub(crate) unsafe fn with_inside(
+#[inline(never)]
+pub(crate) unsafe fn with_inside_anywhere(
     outer: &Header,
     wait: &Wait,
     header: NonNull<Header>,

@@ -43,6 +43,7 @@ use super::new::NewThread;
 use super::scope::ScopeData;
 use crate::current;
 use crate::no_suspend;
+use crate::owner;
 use crate::site::Site;
 use crate::state::RunState;
 use crate::unwinding;
@@ -108,10 +109,16 @@ fn run_inside(parent: &Header, thread: NewThread, wait: &Wait, handle: Handle) {
     fiber::lend(parent, child);
     // What they do counts as one turn.
     child.budget.set(parent.budget.get());
+    let body = || run_current(None, handle);
     // SAFETY: the right to run it is ours, and keeps it alive; it is run on the stack of the current thread,
-    // which is the fiber that it was lent.
-    let has_ticked =
-        unsafe { current::with_inside(parent, wait, live.pointer(), || run_current(None, handle)) };
+    // which is the fiber that it was lent. Both have the same owner.
+    let has_ticked = unsafe {
+        if owner::is_roaming(parent.owner()) {
+            current::with_inside_anywhere(parent, wait, live.pointer(), body)
+        } else {
+            current::with_inside(parent, wait, live.pointer(), body)
+        }
+    };
     fiber::give_back(child);
     parent.budget.set(child.budget.get());
     live.finish();
