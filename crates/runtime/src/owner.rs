@@ -23,6 +23,7 @@ const ROAMING: usize = 1 << (usize::BITS - 1);
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
 /// The number of an owner that is no OS thread.
+#[cfg(feature = "fibers")]
 pub(crate) fn roaming_number() -> usize {
     // A counter: any order will do.
     NEXT.fetch_add(1, Ordering::Relaxed) | ROAMING

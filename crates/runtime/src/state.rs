@@ -88,6 +88,7 @@ pub(crate) enum OwnedWake {
 }
 
 /// What a wake-up of a thread that roams asks for.
+#[cfg(any(test, feature = "fibers"))]
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RoamingWake {
@@ -234,63 +235,6 @@ impl State {
         self.mail.swap(0, Ordering::AcqRel);
     }
 
-    // ----- roaming: any worker wakes the thread, and who holds it moves it on.
-
-    /// RUNNING -> PARKED, or BOUND, by the scheduler once the stack has been left. `false`: a wake-up came
-    /// before; it is READY, and the caller queues it.
-    pub(crate) fn roaming_park(&self, bound: bool) -> bool {
-        let parked = if bound { BOUND } else { PARKED };
-        // Release: pairs with `roaming_wake`: the thread's own fields are its next worker's.
-        let may = self
-            .word
-            .compare_exchange(RUNNING, parked, Ordering::Release, Ordering::Relaxed)
-            .is_ok();
-        if !may {
-            self.roaming_yield();
-        }
-        may
-    }
-
-    /// RUNNING or NOTIFIED -> READY, by the scheduler once the stack has been left. A notice is dropped: the
-    /// thread will run again, and looks again then.
-    pub(crate) fn roaming_yield(&self) {
-        // Acquire: pairs with `roaming_wake`, whose notice is dropped. Release: what was acquired goes on to
-        // `roaming_resume`, whatever comes between.
-        self.word.swap(READY, Ordering::AcqRel);
-    }
-
-    /// READY -> RUNNING, by the worker that has taken it out of a queue.
-    pub(crate) fn roaming_resume(&self) {
-        // Acquire: pairs with `roaming_wake`, of which several may have found it READY.
-        let was = self.word.swap(RUNNING, Ordering::Acquire);
-        debug_assert_eq!(was, READY);
-    }
-
-    /// A wake-up. `is_its`: whether the caller is the worker that ran it last.
-    pub(crate) fn roaming_wake(&self, is_its: impl Fn() -> bool) -> RoamingWake {
-        // Acquire, here and where it fails: pairs with `roaming_park`, for `is_its`.
-        let mut seen = self.word.load(Ordering::Acquire);
-        loop {
-            let next = match seen {
-                NEW | FINISHED => return RoamingWake::Nothing,
-                BOUND if !is_its() => return RoamingWake::Elsewhere,
-                PARKED | BOUND => READY,
-                RUNNING => NOTIFIED,
-                awake => awake,
-            };
-            // Release: pairs with `roaming_resume` and `roaming_yield`. Acquire: pairs with `roaming_park`.
-            // Where it changes nothing the exchange adds to the release sequence.
-            match self
-                .word
-                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(PARKED | BOUND) => return RoamingWake::Enqueue,
-                Ok(_) => return RoamingWake::Nothing,
-                Err(now) => seen = now,
-            }
-        }
-    }
-
     // ----- shared: a kernel thread parks on the word.
 
     /// RUNNING -> PARKED, or takes back a notice and says `false`: do not sleep.
@@ -347,6 +291,65 @@ impl State {
     #[cfg(not(trefoil_loom))]
     pub(crate) fn futex(&self) -> (&core::sync::atomic::AtomicU32, u32) {
         (&self.word, PARKED)
+    }
+}
+
+/// Roaming: any worker wakes the thread, and who holds it moves it on.
+#[cfg(any(test, feature = "fibers"))]
+impl State {
+    /// RUNNING -> PARKED, or BOUND, by the scheduler once the stack has been left. `false`: a wake-up came
+    /// before; it is READY, and the caller queues it.
+    pub(crate) fn roaming_park(&self, bound: bool) -> bool {
+        let parked = if bound { BOUND } else { PARKED };
+        // Release: pairs with `roaming_wake`: the thread's own fields are its next worker's.
+        let may = self
+            .word
+            .compare_exchange(RUNNING, parked, Ordering::Release, Ordering::Relaxed)
+            .is_ok();
+        if !may {
+            self.roaming_yield();
+        }
+        may
+    }
+
+    /// RUNNING or NOTIFIED -> READY, by the scheduler once the stack has been left. A notice is dropped: the
+    /// thread will run again, and looks again then.
+    pub(crate) fn roaming_yield(&self) {
+        // Acquire: pairs with `roaming_wake`, whose notice is dropped. Release: what was acquired goes on to
+        // `roaming_resume`, whatever comes between.
+        self.word.swap(READY, Ordering::AcqRel);
+    }
+
+    /// READY -> RUNNING, by the worker that has taken it out of a queue.
+    pub(crate) fn roaming_resume(&self) {
+        // Acquire: pairs with `roaming_wake`, of which several may have found it READY.
+        let was = self.word.swap(RUNNING, Ordering::Acquire);
+        debug_assert_eq!(was, READY);
+    }
+
+    /// A wake-up. `is_its`: whether the caller is the worker that ran it last.
+    pub(crate) fn roaming_wake(&self, is_its: impl Fn() -> bool) -> RoamingWake {
+        // Acquire, here and where it fails: pairs with `roaming_park`, for `is_its`.
+        let mut seen = self.word.load(Ordering::Acquire);
+        loop {
+            let next = match seen {
+                NEW | FINISHED => return RoamingWake::Nothing,
+                BOUND if !is_its() => return RoamingWake::Elsewhere,
+                PARKED | BOUND => READY,
+                RUNNING => NOTIFIED,
+                awake => awake,
+            };
+            // Release: pairs with `roaming_resume` and `roaming_yield`. Acquire: pairs with `roaming_park`.
+            // Where it changes nothing the exchange adds to the release sequence.
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(PARKED | BOUND) => return RoamingWake::Enqueue,
+                Ok(_) => return RoamingWake::Nothing,
+                Err(now) => seen = now,
+            }
+        }
     }
 }
 
