@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every workload of the benchmark program once, tiny, and every example of the facade once, on
-# each of the three models; where Go or Java is installed, every workload also on `go` or `java`. Nothing is timed: it checks that they run, end, and say what they promise
+# each of the three models, and every workload with threads that migrate; where Go or Java is installed, every workload also on `go` or `java`. Nothing is timed: it checks that they run, end, and say what they promise
 # (the benchmark: one JSON line, after it has checked its own result).
 # Seen red: a workload without a row below, a row without a workload, a program that hangs, one that
 # prints no JSON, one whose operations are 0, an example that panics, a Go workload whose sum was
@@ -41,7 +41,7 @@ fairness      slice=1000 milliseconds=20
 limit=60
 
 target="${CARGO_TARGET_DIR:-target}"
-runtimes='kernel green hybrid'
+runtimes='kernel green hybrid migrating'
 features=()
 if "${TREFOIL_GO:-go}" version >/dev/null 2>&1; then
     runtimes+=' go'

@@ -113,7 +113,8 @@ pub(crate) struct On {
     /// The thread model: kernel, green or hybrid
     #[arg(long)]
     model: Option<Model>,
-    /// A model or, with the feature `peers`, one of std, tokio, smol, rayon, may, go, java and epoll
+    /// A model, `migrating` (hybrid, with threads that change their worker), or, with the feature `peers`, one of
+    /// std, tokio, smol, rayon, may, go, java and epoll
     #[arg(long)]
     runtime: Option<Contender>,
 }

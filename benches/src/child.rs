@@ -43,7 +43,7 @@ pub(crate) fn measure(job: &Job<'_>) -> Result<Record, String> {
 impl Job<'_> {
     fn command(&self) -> Result<Command, Failure> {
         let own = match self.contender {
-            Contender::Model(_) => None,
+            Contender::Model(_) | Contender::Migrating => None,
             Contender::Peer(peer) => peers::command(peer, self.workload, self.order, self.workers)?,
         };
         Ok(own.unwrap_or_else(|| self.command_of_this_program()))

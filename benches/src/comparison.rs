@@ -80,7 +80,7 @@ impl Row {
     pub(crate) fn verdict(&self) -> Verdict {
         let model = |lane: &Lane| match lane.contender {
             Contender::Model(model) => Some((model, lane.time())),
-            Contender::Peer(_) => None,
+            Contender::Migrating | Contender::Peer(_) => None,
         };
         let times: Vec<(Model, Option<Spread>)> = self.lanes.iter().filter_map(model).collect();
         verdict::judge(&times, self.case.workload.scenario.predicted())

@@ -14,6 +14,8 @@ use crate::peers;
 pub enum Contender {
     /// A model of Trefoil.
     Model(Model),
+    /// The hybrid model, with threads that change their worker. It shows what it costs that they do not.
+    Migrating,
     /// Somebody else's.
     Peer(Peer),
 }
@@ -58,7 +60,8 @@ impl Peer {
 
 impl Contender {
     /// All that can be measured here, the models first: what is compiled in, and Go and Java if
-    /// they are installed. Not rayon and the bare loop, which can do few workloads.
+    /// they are installed. Not rayon and the bare loop, which can do few workloads, nor the migrating mode, which
+    /// no program should use.
     #[must_use]
     pub fn available() -> Vec<Contender> {
         let models = Model::ALL.into_iter().map(Contender::Model);
@@ -79,7 +82,7 @@ impl Contender {
     #[must_use]
     pub fn obstacle(self) -> Option<String> {
         match self {
-            Contender::Model(_) => None,
+            Contender::Model(_) | Contender::Migrating => None,
             Contender::Peer(peer) => peers::obstacle(peer),
         }
     }
@@ -99,6 +102,7 @@ impl Contender {
     pub const fn name(self) -> &'static str {
         match self {
             Contender::Model(model) => model.name(),
+            Contender::Migrating => "migrating",
             Contender::Peer(Peer::Std) => "std",
             Contender::Peer(Peer::Tokio) => "tokio",
             Contender::Peer(Peer::Smol) => "smol",
@@ -146,7 +150,8 @@ impl FromStr for Contender {
     fn from_str(name: &str) -> Result<Contender, UnknownContender> {
         let models = Model::ALL.into_iter().map(Contender::Model);
         let peers = Peer::ALL.into_iter().map(Contender::Peer);
-        let known = models.chain(peers).find(|known| known.name() == name);
+        let mut known = models.chain([Contender::Migrating]).chain(peers);
+        let known = known.find(|known| known.name() == name);
         match known {
             Some(Contender::Peer(_)) if !peers::COMPILED_IN => Err(UnknownContender::NotCompiledIn),
             Some(contender) => Ok(contender),
@@ -168,8 +173,8 @@ impl fmt::Display for UnknownContender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             UnknownContender::NoSuch => {
-                "the runtimes are kernel, green and hybrid, and with the Cargo feature `peers` std, \
-                 tokio, smol, rayon, may, go, java and epoll"
+                "the runtimes are kernel, green and hybrid, migrating, and with the Cargo feature \
+                 `peers` std, tokio, smol, rayon, may, go, java and epoll"
             }
             UnknownContender::NotCompiledIn => {
                 "this is a peer: build the benchmark with `--features peers`"
@@ -190,6 +195,12 @@ mod tests {
             assert_eq!(contender.name().parse(), Ok(contender));
         }
         assert_eq!("erlang".parse::<Contender>(), Err(UnknownContender::NoSuch));
+    }
+
+    #[test]
+    fn threads_that_migrate_are_measured_where_they_are_named() {
+        assert_eq!("migrating".parse(), Ok(Contender::Migrating));
+        assert!(!Contender::available().contains(&Contender::Migrating));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | [`scenario`] | what a workload is an example of, and who is predicted to win it |
 //! | [`peers`] | the same work for tokio, smol, rayon, may, `std::thread`, Go and Java (feature `peers`) |
 //! | [`contender`] | who can be measured: our models and the peers |
+//! | `migrating` | the hybrid model with threads that change their worker |
 //! | [`parameters`] | the sizes of a workload: names, defaults, limits |
 //! | [`order`] | one run of a workload: its sizes, and where its client program is |
 //! | [`run`] | one run, on one contender, in this process |
@@ -29,6 +30,7 @@ pub mod held;
 pub mod lateness;
 pub mod load;
 pub mod measurement;
+mod migrating;
 pub mod order;
 pub mod parameters;
 pub mod pin;

@@ -8,6 +8,7 @@ use trefoil::{Builder, Model};
 use crate::contender::Contender;
 use crate::failure::Failure;
 use crate::measurement::Measurement;
+use crate::migrating;
 use crate::order::Order;
 use crate::peers;
 use crate::workloads::Workload;
@@ -37,6 +38,7 @@ pub fn run(
 ) -> Result<Run, Failure> {
     match contender {
         Contender::Model(model) => on_model(workload, model, workers, order),
+        Contender::Migrating => on_migrating(workload, workers, order),
         Contender::Peer(peer) => {
             let workers = workers.unwrap_or_else(cores);
             let run = || peers::run(peer, workload.name, &order, workers);
@@ -62,6 +64,21 @@ fn on_model(
     let runtime = builder
         .build()
         .map_err(|error| Failure::Unable(error.to_string()))?;
+    let workers = runtime.workers();
+    let measurement = caught(|| runtime.run(move || (workload.run)(&order)))?;
+    Ok(Run {
+        measurement,
+        workers,
+    })
+}
+
+fn on_migrating(
+    workload: &'static Workload,
+    workers: Option<usize>,
+    order: Order,
+) -> Result<Run, Failure> {
+    let runtime =
+        migrating::runtime(workers).map_err(|error| Failure::Unable(error.to_string()))?;
     let workers = runtime.workers();
     let measurement = caught(|| runtime.run(move || (workload.run)(&order)))?;
     Ok(Run {
@@ -123,11 +140,12 @@ mod tests {
     #[test]
     fn a_panic_is_a_failure_on_every_model() {
         let panics = workload(|_| panic!("out of luck"));
-        for model in Model::ALL {
-            let failure = run(panics, Contender::Model(model), None, order()).unwrap_err();
+        let models = Model::ALL.map(Contender::Model);
+        for contender in models.into_iter().chain([Contender::Migrating]) {
+            let failure = run(panics, contender, None, order()).unwrap_err();
             assert!(
                 failure.to_string().contains("out of luck"),
-                "{model}: {failure}"
+                "{contender}: {failure}"
             );
         }
     }

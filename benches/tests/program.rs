@@ -111,6 +111,16 @@ fn every_workload_runs_on_every_runtime() {
     }
 }
 
+#[test]
+fn threads_that_migrate_do_every_workload() {
+    let migrating = "migrating".parse().unwrap();
+    for workload in workloads::ALL {
+        let record = run(workload.name, migrating, &["--workers", "2"]);
+        assert_eq!(record["runtime"], "migrating");
+        assert_eq!(record["workers"], 2);
+    }
+}
+
 /// May's `select!` runs all its arms and drops what those got that are not chosen. Smol and Java have none.
 fn cannot(workload: &str, contender: Contender) -> bool {
     workload == "select" && matches!(contender.name(), "may" | "smol" | "java")

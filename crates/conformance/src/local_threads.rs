@@ -72,9 +72,9 @@ pub fn what_is_shared_need_not_be_send<S: Subject>() {
 }
 
 /// It starts where it is spawned, also if that worker computes and others have nothing to do; and
-/// the threads that it spawns in turn do.
+/// the threads that it spawns in turn do. Who migrates is soon somewhere else itself.
 pub fn it_starts_on_this_very_worker<S: Subject>() {
-    if !has_some::<S>() {
+    if !has_some::<S>() || S::migrates() {
         return;
     }
     run::<S, _>(|| {

@@ -321,9 +321,11 @@ pub fn without_descriptors_a_child_is_still_waited_for<S: Subject>() {
 
 /// Thousands of short children leave no descriptor and no zombie.
 pub fn thousands_of_children_leave_nothing<S: Subject>() {
+    let migrates = S::migrates();
     let ended = child::end_of(|| {
-        run::<S, _>(|| {
-            // What the runtime needs it has afterwards.
+        run::<S, _>(move || {
+            // What the runtime needs it has afterwards; but where threads migrate, each worker gets some when
+            // one comes there first.
             let rounds = |rounds| {
                 for round in 0..rounds {
                     let mut command = Command::new("true");
@@ -337,7 +339,12 @@ pub fn thousands_of_children_leave_nothing<S: Subject>() {
             rounds(4);
             let before = descriptors();
             rounds(2_000);
-            assert_eq!(descriptors(), before);
+            let most = before + if migrates { 16 } else { 0 };
+            let after = descriptors();
+            assert!(
+                (before..=most).contains(&after),
+                "{before} and then {after}"
+            );
             assert!(has_no_child());
         });
     });

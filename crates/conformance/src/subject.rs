@@ -55,6 +55,12 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// The model by which its threads wait.
     const MODEL: Model;
 
+    /// Whether its threads may change their OS thread between two waits, by a promise of whoever made it. Some
+    /// promises are not kept then, and ask for the opposite, or for nothing.
+    fn migrates() -> bool {
+        false
+    }
+
     /// A runtime that gives the threads that are left after a `run` this long to end.
     ///
     /// # Panics

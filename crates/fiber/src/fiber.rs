@@ -31,7 +31,8 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 use crate::guard;
 use crate::stack::Stack;
 
-/// A fiber: one pointer, bound to the OS thread on which it was created.
+/// A fiber: one pointer, bound to the OS thread on which it was created, unless who has it by
+/// [name](Fiber::from_raw) answers for more.
 ///
 /// # Dropping
 ///
@@ -230,7 +231,8 @@ impl Fiber {
     ///
     /// # Safety
     ///
-    /// `raw` comes from [`into_raw`](Fiber::into_raw) on this OS thread, and is turned back once.
+    /// `raw` comes from [`into_raw`](Fiber::into_raw), and is turned back once: on the same OS thread; or on another
+    /// one, if the fiber was handed over to it, and nothing on its stack relies on where it runs.
     #[inline]
     pub unsafe fn from_raw(raw: RawFiber) -> Fiber {
         Fiber { record: raw.record }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trefoil_fiber::DEFAULT_STACK;
 use trefoil_runtime::thread::check_stack_size;
-use trefoil_runtime::{self as contract, Companions, Metering, Monitoring, Relief};
+use trefoil_runtime::{self as contract, Companions, Metering, Monitoring, Relief, Roaming};
 
 use crate::runtime::Runtime;
 
@@ -31,6 +31,8 @@ pub struct Builder {
     pub(crate) metering: Metering,
     pub(crate) monitoring: Monitoring,
     pub(crate) relief: Relief,
+    /// Only `migrating` sets it.
+    migrating: bool,
 }
 
 impl Builder {
@@ -47,6 +49,7 @@ impl Builder {
             metering: Metering::default(),
             monitoring: Monitoring::default(),
             relief: Relief::default(),
+            migrating: false,
         }
     }
 
@@ -118,6 +121,72 @@ impl Builder {
     /// [monitoring](Builder::monitoring)'s limit, or one of 10 ms. [`Runtime::stalls`] tells which sites those are.
     pub fn relief(self, relief: Relief) -> Builder {
         Builder { relief, ..self }
+    }
+
+    /// Lets threads that have started change their worker: one that is ready may be gone on with by any. To
+    /// measure what it costs that threads stay where they start, which they do without this
+    /// (`docs/soundness.md`, Rule 1). Not for programs: it makes each of their lines a matter of `unsafe`.
+    ///
+    /// A thread may come back on another OS thread from everything that lets others run, all of which is called a
+    /// *wait* below: from each call that may wait, also if it did not need to (a channel's operation lets others
+    /// have their turn now and then), from `yield_now`, `checkpoint` and `join`. It stays where it is between two of
+    /// those; and, from the first wait in it on, in a destructor that runs because of a panic, until the
+    /// panic is caught. A thread of `spawn_local` stays where it was spawned.
+    ///
+    /// # Safety
+    ///
+    /// Code that the compiler takes for safe is not, if a function may end on another OS thread than it began on.
+    /// Of all code that threads of this runtime run, their destructors and the libraries that they call included,
+    /// the caller promises:
+    ///
+    /// 1. *Nothing of an OS thread's own is held over a wait:* no reference to a `std::thread_local!`, and
+    ///    nothing that was made of one (`LocalKey::with` around a wait, a guard that puts a thread-local
+    ///    back); no guard of `std`'s locks, which another OS thread must not unlock.
+    /// 2. *No value that is not `Send` is held over a wait*, nor is it part of a frame that waits: no `Rc`, no
+    ///    `MutexGuard` of `std`, no `LocalJoinHandle`, nothing of a C library that belongs to an OS thread.
+    ///    References to what is not `Sync` within the thread's own stack may be held.
+    /// 3. *No function reads a thread-local both before and after a wait*, be it by functions that are inlined
+    ///    into it. The compiler may compute the address once. What reads one is to be `#[inline(never)]` where
+    ///    a wait is near; so is all of Trefoil itself. With link-time optimization this concerns libraries too.
+    /// 4. *A thread-local is not expected to hold what this thread has put there* before its last wait: of the lazy
+    ///    ones, of their destructors, of a random generator's state, of a C library's last error.
+    /// 5. *Nobody waits inside a panic hook*, or inside the initializer of a lazy thread-local.
+    /// 6. *No coroutine of another library is left in the middle* that is to be gone on with on the same OS thread.
+    ///
+    /// `trefoil_runtime::thread_local!` belongs to the thread and goes with it, and the locks of Trefoil may be held
+    /// over any wait, as ever.
+    ///
+    /// ```
+    /// use trefoil_runtime::thread;
+    ///
+    /// let builder = trefoil_hybrid::Builder::new().workers(2);
+    /// // SAFETY: the threads below have nothing but numbers, and use no thread-local.
+    /// let runtime = unsafe { builder.migrating() }.build()?;
+    /// let sum = runtime.run(|| {
+    ///     let threads: Vec<_> = (0..10)
+    ///         .map(|n| thread::spawn(move || {
+    ///             thread::yield_now();
+    ///             n * n
+    ///         }))
+    ///         .collect();
+    ///     threads.into_iter().map(|thread| thread.join().unwrap()).sum::<i32>()
+    /// });
+    /// assert_eq!(sum, 285);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub unsafe fn migrating(self) -> Builder {
+        Builder {
+            migrating: true,
+            ..self
+        }
+    }
+
+    /// The promise of who has asked for [`migrating`](Builder::migrating), for one runtime.
+    pub(crate) fn roaming(&self) -> Option<Roaming> {
+        self.migrating.then(|| {
+            // SAFETY: the promise is that of `migrating`, which alone sets the field.
+            unsafe { Roaming::new() }
+        })
     }
 
     /// Makes the runtime and starts its workers.

@@ -1,4 +1,5 @@
 //! The contract, answered for the fibers of one worker.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::sync::Arc;
@@ -18,6 +19,33 @@ pub(crate) struct Own {
     pub(crate) worker: Worker,
     /// Threads that were spawned here and have not started.
     pub(crate) spawned: SpawnQueue,
+}
+
+impl Own {
+    /// Takes this thread out of those that were spawned here, to be run inside of another one.
+    #[inline(always)]
+    pub(crate) fn claim(&self, thread: &Thread, left: usize) -> Option<NewThread> {
+        self.worker
+            .claim(thread, left, || self.spawned.claim(thread))
+    }
+
+    /// The same with the last one, if it is wanted.
+    #[inline]
+    pub(crate) fn claim_last(
+        &self,
+        left: usize,
+        wanted: &dyn Fn(&Thread) -> bool,
+        shared: &Shared,
+    ) -> Option<NewThread> {
+        let found = self
+            .worker
+            .claim_last(left, wanted, |wanted| self.spawned.claim_last(wanted));
+        if found.is_none() && !self.spawned.is_empty() {
+            // The last one was out of the queue for a moment: who looked then has not seen it.
+            shared.rouse(shared.idle.work_added(1, shared));
+        }
+        found
+    }
 }
 
 impl AsRef<Worker> for Own {
@@ -47,6 +75,13 @@ impl Hybrid {
             shared,
             remote,
         })
+    }
+}
+
+impl Hybrid {
+    /// How others wake the worker.
+    pub(crate) fn remote(&self) -> Arc<Remote> {
+        Arc::clone(&self.remote)
     }
 }
 
@@ -82,24 +117,15 @@ impl Runtime for Hybrid {
 
     fn claim(&self, thread: &Thread, left: usize) -> Option<NewThread> {
         let own = self.own.get()?;
-        let take = || own.spawned.claim(thread);
-        own.worker
-            .claim(thread, left, take)
+        own.claim(thread, left)
             .or_else(|| own.worker.claim_queued(thread, left))
     }
 
     fn claim_last(&self, left: usize, wanted: &dyn Fn(&Thread) -> bool) -> Option<NewThread> {
         let own = self.own.get()?;
-        let found = own.worker.claim_last_queued(left, wanted).or_else(|| {
-            own.worker
-                .claim_last(left, wanted, |wanted| own.spawned.claim_last(wanted))
-        });
-        if found.is_none() && !own.spawned.is_empty() {
-            // The last one was out of the queue for a moment: who looked then has not seen it.
-            let shared = &*self.shared;
-            shared.rouse(shared.idle.work_added(1, shared));
-        }
-        found
+        own.worker
+            .claim_last_queued(left, wanted)
+            .or_else(|| own.claim_last(left, wanted, &self.shared))
     }
 
     fn park(&self, until: Option<Instant>) {

@@ -1,6 +1,7 @@
 //! Threads that were spawned from outside the workers, first in, first out.
 //!
 //! A thread in here is owed by the workers ([`Idlers`]): one of them is not idle.
+#![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -20,6 +20,7 @@
 //!   worker takes the oldest, and so do thieves; who joins one takes it from wherever it stands.
 //! * The **injector** holds threads that were spawned from outside: a `run`, a thread of
 //!   another runtime.
+//! * **Commons** (`commons.rs`) answers for threads that migrate, where they do.
 //! * **Idle** (`idle.rs`) knows who sleeps, whether somebody searches, and whether somebody
 //!   watches.
 //!
@@ -62,13 +63,15 @@
 //!
 //! # Rejected
 //!
-//! *Stealing started threads*: unsound in Rust (Rule 1). *Waking a worker at every spawn*, as
+//! *Stealing started threads*: unsound in Rust (Rule 1), and so there only by an `unsafe` function,
+//! [`Builder::migrating`], to be compared with. *Waking a worker at every spawn*, as
 //! most do: measured, a spawn and join then costs a wake-up. *A lock-free injector*: it is
 //! touched once per `run`.
-#![forbid(unsafe_code)]
 
 #[cfg(not(trefoil_loom))]
 mod builder;
+#[cfg(not(trefoil_loom))]
+mod commons;
 #[cfg(all(test, not(trefoil_loom)))]
 mod directions;
 #[cfg(not(trefoil_loom))]

@@ -1,4 +1,5 @@
 //! A hybrid runtime as a value: its workers' OS threads, and programs that run on them.
+#![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,9 +12,10 @@ use trefoil_runtime::{
     Model, NewThread, Runs, SpawnQueue, StackUsage, Stall, ThreadInfo, join_main, launch, overflow,
     refuse_drop_inside, result_of_main,
 };
-use trefoil_worker::{Monitor, Stacks, Worker};
+use trefoil_worker::{Monitor, Roamers, Stacks, Worker};
 
 use crate::builder::Builder;
+use crate::commons::{Commons, Table};
 use crate::hybrid::{Hybrid, Own};
 use crate::schedule::Schedule;
 use crate::shared::Shared;
@@ -32,10 +34,12 @@ pub struct Runtime {
 /// What a new OS thread needs to become a worker.
 struct Seed {
     spawned: SpawnQueue,
+    /// Where threads roam.
+    roaming: Option<(Roamers, Arc<Commons>)>,
     seat: usize,
     shared: Arc<Shared>,
     monitor: Option<Arc<Monitor>>,
-    begun: Sender<io::Result<()>>,
+    begun: Sender<io::Result<Arc<Hybrid>>>,
     gone: Sender<()>,
 }
 
@@ -44,8 +48,15 @@ impl Runtime {
         overflow::check_environment()?;
         let queues: Vec<SpawnQueue> = (0..workers).map(|_| SpawnQueue::new()).collect();
         let monitor = Monitor::of(settings.monitoring, settings.relief, &settings.companions)?;
+        let table = settings
+            .roaming()
+            .map(|promise| Arc::new(Table::new(promise)));
+        let roamers: Vec<Option<Roamers>> = (0..workers)
+            .map(|_| table.as_ref().map(|table| table.roamers()))
+            .collect();
+        let afar = roamers.iter().map(|it| it.as_ref().map(Roamers::afar));
         let shared = Arc::new(Shared::new(
-            queues.iter().map(SpawnQueue::stealer),
+            queues.iter().map(SpawnQueue::stealer).zip(afar),
             Stacks::new(settings.stack_size, settings.metering.meter()?)?,
             settings.companions.clone(),
             monitor.as_deref().and_then(Monitor::hogs),
@@ -61,12 +72,12 @@ impl Runtime {
             gone: goes,
         };
         let mut started = 0;
-        let launched = queues
-            .into_iter()
-            .enumerate()
-            .try_for_each(|(seat, spawned)| {
+        let launched = queues.into_iter().zip(roamers).enumerate().try_for_each(
+            |(seat, (spawned, roamers))| {
+                let commons = table.as_ref().map(|table| Commons::new(&shared, table));
                 let seed = Seed {
                     spawned,
+                    roaming: roamers.zip(commons),
                     seat,
                     shared: Arc::clone(&shared),
                     monitor: monitor.clone(),
@@ -77,13 +88,17 @@ impl Runtime {
                     .map_err(|(_, refused)| explain(seat, workers, &refused))?;
                 started += 1;
                 Ok(())
-            });
+            },
+        );
         drop((begun, gone));
         // Every worker has sat down before any thread can look for it.
-        let begun: io::Result<()> = begins.iter().take(started).collect();
-        launched.and(begun).inspect_err(|_| {
+        let begun: io::Result<Vec<Arc<Hybrid>>> = begins.iter().take(started).collect();
+        let begun = launched.and(begun).inspect_err(|_| {
             runtime.settings.grace = std::time::Duration::from_secs(1);
         })?;
+        if let Some(table) = table {
+            table.settle(begun);
+        }
         Ok(runtime)
     }
 
@@ -226,6 +241,10 @@ fn work(seed: Seed) {
             return;
         }
     };
+    let (worker, commons) = match seed.roaming {
+        Some((roamers, commons)) => (worker.with_roamers(roamers), Some(commons)),
+        None => (worker, None),
+    };
     let own = Own {
         worker,
         spawned: seed.spawned,
@@ -233,7 +252,7 @@ fn work(seed: Seed) {
     let hybrid = Hybrid::new(own, seed.seat, seed.shared);
     let own = hybrid.own.get().expect("the worker has just been made");
     own.worker.be_watched(own.owner());
-    let _ = seed.begun.send(Ok(()));
+    let _ = seed.begun.send(Ok(Arc::clone(&hybrid)));
     drop(seed.begun);
     // Once: whoever waits counts workers, and one that is stranded may yet end.
     let gone = Cell::new(Some(seed.gone));
@@ -242,7 +261,7 @@ fn work(seed: Seed) {
             let _ = gone.send(());
         }
     };
-    Schedule::new(&hybrid, &own).run(tell);
+    Schedule::new(&hybrid, &own, commons).run(tell);
     own.worker.close();
     while own.spawned.pop().is_some() {}
     drop(own);

@@ -1,13 +1,15 @@
 //! A worker's loop: what runs next, where to look for work, when to sleep.
+#![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use trefoil_runtime::{Held, NewThread};
+use trefoil_runtime::{Held, NewThread, Next};
 use trefoil_worker::Rested;
 
+use crate::commons::Commons;
 use crate::effort::{self, Effort};
 use crate::hybrid::{Hybrid, Own};
 use crate::idle::Search;
@@ -37,6 +39,8 @@ const LONGEST_WATCH: Duration = Duration::from_millis(1);
 pub(crate) struct Schedule<'a> {
     hybrid: &'a Arc<Hybrid>,
     own: &'a Held<Own>,
+    /// What answers for threads that roam. `None`: they stay where they start.
+    commons: Option<Arc<Commons>>,
     seat: &'a Seat,
     watch: Duration,
     effort: Effort,
@@ -59,10 +63,15 @@ pub(crate) struct Schedule<'a> {
 }
 
 impl<'a> Schedule<'a> {
-    pub(crate) fn new(hybrid: &'a Arc<Hybrid>, own: &'a Held<Own>) -> Schedule<'a> {
+    pub(crate) fn new(
+        hybrid: &'a Arc<Hybrid>,
+        own: &'a Held<Own>,
+        commons: Option<Arc<Commons>>,
+    ) -> Schedule<'a> {
         Schedule {
             hybrid,
             own,
+            commons,
             seat: &hybrid.shared.seats[hybrid.seat],
             watch: FIRST_WATCH,
             effort: Effort::new(),
@@ -86,7 +95,11 @@ impl<'a> Schedule<'a> {
             let ran = self.run_all();
             self.seat.resting.begin();
             if shared.is_closing() {
-                if self.own.worker.started() == 0 {
+                if self.may_end() {
+                    if self.commons.is_some() {
+                        // They may have waited for a thread that ended here.
+                        shared.rouse_all();
+                    }
                     self.pay_the_look();
                     shared.idle.leave();
                     return;
@@ -102,7 +115,7 @@ impl<'a> Schedule<'a> {
                     self.rests_no_more();
                     self.pay_the_look();
                     self.watch = FIRST_WATCH;
-                    self.start(thread);
+                    self.go_on_with(thread);
                     // Where there is always more to be found, no other look comes.
                     self.look_outside();
                 }
@@ -112,7 +125,30 @@ impl<'a> Schedule<'a> {
         }
     }
 
+    /// Whether no thread is left for which this worker is needed.
+    fn may_end(&self) -> bool {
+        let roams = self.commons.is_some() && !self.hybrid.shared.none_roams();
+        self.own.worker.started() == 0 && !roams
+    }
+
+    /// Runs a thread that came from elsewhere.
+    fn go_on_with(&self, thread: Next) {
+        match thread {
+            Next::New(thread) => self.start(thread),
+            Next::Ready(thread) => self.own.worker.go_on_with(thread, self.own.owner()),
+        }
+    }
+
     fn start(&self, thread: NewThread) {
+        if let Some(commons) = &self.commons
+            && !thread.is_local()
+        {
+            let home = Arc::clone(commons) as _;
+            return self
+                .own
+                .worker
+                .start_roaming(thread, self.own.owner(), home);
+        }
         self.tell_load(self.own.worker.started() + 1);
         self.own
             .worker
@@ -161,9 +197,11 @@ impl<'a> Schedule<'a> {
     }
 
     /// A thread from outside, or from another worker that has placed it here.
-    fn arrived(&self) -> Option<NewThread> {
+    fn arrived(&self) -> Option<Next> {
+        let shared = &self.hybrid.shared;
         let placed = self.seat.placed.pop();
-        placed.or_else(|| self.hybrid.shared.injector.pop())
+        let new = placed.or_else(|| shared.injector.pop()).map(Next::New);
+        new.or_else(|| shared.returned.pop().map(Next::Ready))
     }
 
     /// Runs threads, started and new ones by turns, until there is none.
@@ -187,10 +225,42 @@ impl<'a> Schedule<'a> {
         if self.owes_a_look.get() {
             self.pay_before_running();
         }
+        let home = || Arc::clone(self.hybrid) as _;
+        let resumed = match &self.commons {
+            None => own.worker.run_next(own.owner(), home),
+            Some(_) => self.run_next_of_all(),
+        };
+        self.start_next() || resumed
+    }
+
+    /// The same, and one that has started and roams.
+    #[inline(never)]
+    fn run_next_of_all(&self) -> bool {
+        let own = self.own;
+        // The first of them is about to be run, unless one that stays here comes before.
+        self.tell_of_roamers(|roaming| usize::from(own.worker.ready() == roaming));
         let resumed = own
             .worker
-            .run_next(own.owner(), || Arc::clone(self.hybrid) as _);
-        self.start_next() || resumed
+            .run_next_of_all(own.owner(), || Arc::clone(self.hybrid) as _);
+        if !own.spawned.is_empty() || !self.seat.placed.is_empty() {
+            // One that starts runs before them, perhaps for long.
+            self.tell_of_roamers(|_| 0);
+        }
+        resumed
+    }
+
+    /// Lets others know of threads that have become ready here and roam, but for so many, of the number there is.
+    fn tell_of_roamers(&self, but: impl FnOnce(usize) -> usize) {
+        let roamers = self.own.worker.roamers();
+        let Some(roamers) = roamers.filter(|it| it.has_news()) else {
+            return;
+        };
+        let ready = roamers.queue().len();
+        let waiting = ready.saturating_sub(but(ready));
+        if waiting != 0 {
+            let shared = &self.hybrid.shared;
+            shared.rouse(shared.idle.work_added(waiting, &**shared));
+        }
     }
 
     /// Has somebody else look, if there is something to run.
@@ -218,16 +288,16 @@ impl<'a> Schedule<'a> {
         self.tell_load(worker.started());
         // One of each: neither has to wait until there are none of the others.
         if let Some(thread) = self.arrived() {
-            self.start(thread);
+            self.go_on_with(thread);
         }
         if let Some(thread) = self.rescue() {
-            self.start(thread);
+            self.go_on_with(thread);
         }
     }
 
     /// A thread that waits behind one which has computed since the last look. A worker that always
     /// has something to run does not search, and may be the only one that could take it.
-    fn rescue(&mut self) -> Option<NewThread> {
+    fn rescue(&mut self) -> Option<Next> {
         let now = Instant::now();
         if now - self.rescued < LONG_STANDSTILL {
             // To look at the others costs them something too.
@@ -265,7 +335,7 @@ impl<'a> Schedule<'a> {
     /// Looks for a new thread elsewhere, for a moment, and for messages to its own. A worker that has
     /// `ran` threads of its own looks for as long as that has paid lately; one that was woken, and not
     /// for those, was woken to search.
-    fn search(&mut self, ran: bool) -> Option<NewThread> {
+    fn search(&mut self, ran: bool) -> Option<Next> {
         let shared = &self.hybrid.shared;
         if let Some(thread) = self.arrived() {
             return Some(thread);
@@ -309,7 +379,7 @@ impl<'a> Schedule<'a> {
 
     /// Looks around. While another worker does, it only waits for messages and for what is placed here:
     /// where threads chat across workers, the other one has just got a message, and is about to send one.
-    fn look_around(&mut self, search: &mut Option<Search>, span: Duration) -> Option<NewThread> {
+    fn look_around(&mut self, search: &mut Option<Search>, span: Duration) -> Option<Next> {
         let begin = Instant::now();
         self.suspects.forget();
         loop {
@@ -338,7 +408,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Takes from a worker that has new threads, or some that were placed there, and does not get to them.
-    fn steal(&mut self) -> Option<NewThread> {
+    fn steal(&mut self) -> Option<Next> {
         let seats = &self.hybrid.shared.seats;
         let others = (1..seats.len()).map(|step| (self.hybrid.seat + step) % seats.len());
         for victim in others {
@@ -350,7 +420,7 @@ impl<'a> Schedule<'a> {
             };
             if take
                 && !goes_on_without_us(seat)
-                && let Some(thread) = seat.steal(&self.own.spawned)
+                && let Some(thread) = seat.steal(self.own)
             {
                 return Some(thread);
             }
@@ -376,16 +446,17 @@ impl<'a> Schedule<'a> {
         let announced = shared.idle.announce(self.hybrid.seat, &**shared);
         let at_most = announced.watches.then_some(self.watch);
         // Without a thread of its own it does nothing until it has found one in a queue.
-        let idle = self.own.worker.started() == 0;
+        let idle = self.may_end();
         if idle {
             shared.idlers.add();
         }
         let owes = &self.owes_a_look;
         let rested = self.own.worker.sleep(self.own.owner(), at_most, || {
             let picked = shared.idle.last_look(&announced);
-            let news = shared.is_closing() && !self.stranded;
+            let news = shared.is_closing() && (!self.stranded || self.may_end());
             let placed = !self.seat.placed.is_empty();
-            let waits = !shared.injector.is_empty() || self.others_wait();
+            let from_outside = !shared.injector.is_empty() || !shared.returned.is_empty();
+            let waits = from_outside || self.others_wait();
             owes.set(waits);
             picked || news || placed || waits
         });

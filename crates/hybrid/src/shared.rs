@@ -1,12 +1,14 @@
 //! What the workers of one runtime share: everybody's seat, the injector, who is idle.
+#![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use trefoil_runtime::{Companions, Hogs, Idlers, NewThread, Owner, SpawnQueue, Stealer};
-use trefoil_worker::{Remote, Stacks};
+use trefoil_runtime::{Companions, Hogs, Idlers, NewThread, Next, Owner, Returned, Stealer};
+use trefoil_worker::{Afar, Remote, Stacks};
 
+use crate::hybrid::Own;
 use crate::idle::{Alarms, Idle};
 use crate::injector::Injector;
 use crate::resting::Resting;
@@ -35,6 +37,8 @@ pub(crate) struct Seat {
     /// How many threads have started here and not ended, as the worker told last: when it started
     /// one, at the end of a round, and before it slept.
     pub(crate) started: AtomicUsize,
+    /// Its threads that roam. `None`: threads stay where they start.
+    pub(crate) roamers: Option<Arc<Afar>>,
     /// The worker's number as an owner of fibers, and how to wake it.
     settled: OnceLock<(usize, Arc<Remote>)>,
 }
@@ -43,6 +47,8 @@ pub(crate) struct Seat {
 pub(crate) struct Shared {
     pub(crate) seats: Box<[Seat]>,
     pub(crate) injector: Injector,
+    /// Threads that roam and were woken from outside.
+    pub(crate) returned: Returned,
     pub(crate) idle: Idle,
     pub(crate) companions: Companions,
     pub(crate) hogs: Option<Arc<Hogs>>,
@@ -56,18 +62,19 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        stealers: impl Iterator<Item = Stealer>,
+        seats: impl Iterator<Item = (Stealer, Option<Arc<Afar>>)>,
         stacks: Stacks,
         companions: Companions,
         hogs: Option<Arc<Hogs>>,
     ) -> Shared {
         let idlers = Idlers::listed();
-        let seats: Box<[Seat]> = stealers
-            .map(|stealer| Seat {
+        let seats: Box<[Seat]> = seats
+            .map(|(stealer, roamers)| Seat {
                 stealer,
                 placed: Injector::new(Arc::clone(&idlers)),
                 resting: Resting::new(),
                 started: AtomicUsize::new(0),
+                roamers,
                 settled: OnceLock::new(),
             })
             .collect();
@@ -75,6 +82,7 @@ impl Shared {
             idle: Idle::new(seats.len()),
             seats,
             injector: Injector::new(Arc::clone(&idlers)),
+            returned: Returned::new(),
             stacks,
             companions,
             hogs,
@@ -128,7 +136,7 @@ impl Shared {
     /// How many threads wait that a worker without work could run: of one worker the most, for a
     /// lone one is left to it. Those from outside have no worker, and are many.
     pub(crate) fn waiting(&self) -> usize {
-        if !self.injector.is_empty() {
+        if !self.injector.is_empty() || !self.returned.is_empty() {
             return usize::MAX;
         }
         self.seats.iter().map(Seat::offered).max().unwrap_or(0)
@@ -154,9 +162,16 @@ impl Shared {
         // roused: it says so in its inbox before it looks, and so do we, after a fence.
         self.closing.store(true, Ordering::Release);
         std::sync::atomic::fence(Ordering::SeqCst);
-        for worker in 0..self.seats.len() {
-            self.rouse(Some(worker));
-        }
+        self.rouse_all();
+    }
+
+    pub(crate) fn rouse_all(&self) {
+        (0..self.seats.len()).for_each(|worker| self.rouse(Some(worker)));
+    }
+
+    /// Whether every thread that roams had ended, at some moment since the call.
+    pub(crate) fn none_roams(&self) -> bool {
+        Afar::none_is_left(self.seats.iter().filter_map(|seat| seat.roamers.as_deref()))
     }
 }
 
@@ -200,9 +215,10 @@ impl Seat {
         self.started.load(Ordering::Relaxed) + self.placed.len()
     }
 
-    /// How many threads were spawned here and wait to be started.
+    /// How many threads wait that were spawned here, or need not stay here.
     pub(crate) fn waiting(&self) -> usize {
-        self.stealer.len()
+        let roaming = self.roamers.as_ref().map_or(0, |it| it.ready.len());
+        self.stealer.len() + roaming
     }
 
     /// Whether threads wait that were placed here, and may be taken: with a worker that rests they
@@ -221,14 +237,26 @@ impl Seat {
         self.waiting() + placed
     }
 
-    /// Takes the oldest thread, and up to half of the others into `into`.
-    pub(crate) fn steal(&self, into: &SpawnQueue) -> Option<NewThread> {
-        self.stealer.steal_half(into).or_else(|| self.take_placed())
+    /// Takes the oldest thread, and up to half of the others into what is the caller's own. Threads that have
+    /// started come first: who waits for them waits for longer already.
+    pub(crate) fn steal(&self, into: &Own) -> Option<Next> {
+        let ready = self.roamers.as_ref().zip(into.worker.roamers());
+        let started = ready.and_then(|(theirs, ours)| theirs.ready.steal_half(ours.queue()));
+        let new = || {
+            let spawned = self.stealer.steal_half(&into.spawned);
+            spawned.or_else(|| self.take_placed()).map(Next::New)
+        };
+        started.map(Next::Ready).or_else(new)
     }
 
     /// Takes the oldest thread, and no more.
-    pub(crate) fn steal_one(&self) -> Option<NewThread> {
-        self.stealer.steal().or_else(|| self.take_placed())
+    pub(crate) fn steal_one(&self) -> Option<Next> {
+        let started = self.roamers.as_ref().and_then(|it| it.ready.steal());
+        let new = || {
+            let spawned = self.stealer.steal();
+            spawned.or_else(|| self.take_placed()).map(Next::New)
+        };
+        started.map(Next::Ready).or_else(new)
     }
 
     fn take_placed(&self) -> Option<NewThread> {

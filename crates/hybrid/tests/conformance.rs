@@ -1,5 +1,5 @@
 //! The hybrid runtime keeps every promise: with one worker, with two, and with more than
-//! this project's machines have processors.
+//! this project's machines have processors. And where its threads migrate, all that do not rest on Rule 1.
 
 use std::time::Duration;
 
@@ -18,18 +18,35 @@ fn workers() -> usize {
         Some("two_workers") | None => 2,
         Some("four_workers") => 4,
         Some("sixteen_workers") => 16,
+        Some("migrating") => 3,
         Some(other) => panic!("`{other}` does not say how many workers"),
     }
 }
 
+/// Whether the current test is about threads that may change their worker.
+fn migrates() -> bool {
+    trefoil_conformance::current_test().starts_with("migrating::")
+}
+
 fn builder(grace: Duration) -> trefoil_hybrid::Builder {
-    trefoil_hybrid::Builder::new()
+    let builder = trefoil_hybrid::Builder::new()
         .workers(workers())
-        .grace(grace)
+        .grace(grace);
+    if migrates() {
+        // SAFETY: promises are functions that hold nothing of an OS thread's own over a wait; those that do so to
+        // show that they may ask whether the subject migrates.
+        unsafe { builder.migrating() }
+    } else {
+        builder
+    }
 }
 
 impl Subject for Hybrid {
     const MODEL: Model = Model::Hybrid;
+
+    fn migrates() -> bool {
+        migrates()
+    }
 
     fn new(grace: Duration) -> Hybrid {
         Hybrid(builder(grace).build().expect("the workers start"))
@@ -75,6 +92,17 @@ mod two_workers {
     fn there_are_two() {
         trefoil_conformance::watched(concat!(module_path!(), "::there_are_two"), || {
             assert_eq!(crate::workers(), 2);
+        });
+    }
+}
+
+mod migrating {
+    trefoil_conformance::suite!(crate::Hybrid);
+
+    #[test]
+    fn threads_do() {
+        trefoil_conformance::watched(concat!(module_path!(), "::threads_do"), || {
+            assert!(crate::migrates());
         });
     }
 }

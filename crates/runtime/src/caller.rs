@@ -55,6 +55,7 @@ impl Caller {
 }
 
 /// Whether the current thread is in a blocking call that it makes itself.
+#[inline(never)]
 pub(crate) fn is_current() -> bool {
     let innermost = CALLERS.try_with(|callers| callers.borrow().last().copied());
     innermost
@@ -65,6 +66,7 @@ pub(crate) fn is_current() -> bool {
 
 /// Whether this OS thread makes a blocking call, or one inside of another, for a thread that belongs
 /// to a `run` of this runtime.
+#[inline(never)]
 pub(crate) fn is_of_runtime(runtime: u64) -> bool {
     let is_of = |caller: &Caller| caller.domain.runtime == runtime;
     CALLERS

@@ -128,6 +128,8 @@ pub struct Timer {
     pub slot: u32,
     /// Tells it from all others.
     pub number: NonZeroU64,
+    /// Which of the runtime's workers has it, where its threads may change theirs.
+    pub worker: u32,
 }
 
 /// The runtimes that run single threads of other models inside one.

@@ -21,6 +21,7 @@ use crate::model::Model;
 use crate::no_suspend;
 use crate::no_unwind::no_unwind;
 use crate::os::Foreign;
+use crate::owner;
 use crate::reason::Reason;
 use crate::stretch;
 use crate::thread::{Header, Slice, Thread, ThreadId, ThreadRef, adopted, fiber};
@@ -78,6 +79,7 @@ fn adopt() -> ThreadRef {
 }
 
 /// The current thread, if there is one yet. For a signal handler: it makes none.
+#[inline(never)]
 pub(crate) fn peek() -> Option<NonNull<Header>> {
     NonNull::new(CURRENT.get())
 }
@@ -110,9 +112,8 @@ pub(crate) fn domain() -> DomainId {
 /// Whether the current thread belongs to a `run` of this runtime.
 pub(crate) fn is_of_runtime(runtime: u64) -> bool {
     // A plain OS thread needs no control block for this answer.
-    let current = NonNull::new(CURRENT.get());
     // SAFETY: the current thread is alive.
-    current.is_some_and(|header| unsafe { header.as_ref() }.traits.domain.runtime == runtime)
+    peek().is_some_and(|header| unsafe { header.as_ref() }.traits.domain.runtime == runtime)
 }
 
 /// Calls `body` with the runtime that answers for the current thread.
@@ -383,12 +384,16 @@ pub(crate) fn give_way() {
     }
 }
 
-/// The OS thread to which the current thread belongs for good, as the number of an owner of
-/// fibers. `None`: it is no fiber.
+/// The OS thread on which the current thread runs, as the number of an owner of fibers: unless the thread
+/// roams, it belongs to it for good. `None`: it is no fiber.
 pub(crate) fn owner() -> Option<usize> {
     // SAFETY: the current thread is alive.
     let owner = unsafe { thread_ref().0.as_ref() }.owner();
-    (owner != 0).then_some(owner)
+    match owner {
+        0 => None,
+        roaming if owner::is_roaming(roaming) => Some(owner::here()),
+        owner => Some(owner),
+    }
 }
 
 /// Whether limits bear on the wait (`limit.rs`).
@@ -554,12 +559,18 @@ pub(crate) fn note_wait<R>(wait: &Wait, body: impl FnOnce() -> R) -> R {
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     let header = unsafe { me.0.as_ref() };
     note_waited_of(header);
-    header
-        .waiting
-        .begin(wait.reason, wait.place, clock::coarse());
+    write_down(header, wait);
     let result = body();
     header.waiting.end();
     result
+}
+
+/// Writes down what a thread waits for. Not inlined: nothing of the OS thread is kept over the wait.
+#[inline(never)]
+fn write_down(header: &Header, wait: &Wait) {
+    header
+        .waiting
+        .begin(wait.reason, wait.place, clock::coarse());
 }
 
 /// The same wait, at the place that the current thread's note names: that of the program, where what waits
@@ -596,6 +607,77 @@ pub(crate) unsafe fn with<R>(
     // SAFETY: as above; if it is another thread of that stack, its right to run has come back to the caller.
     unsafe { last.as_ref() }.unwinding.set(unwinding::leave());
     (result, last)
+}
+
+/// The same on the stack of a fiber, which is entered by another thread. It is written down that `outer`, the current
+/// thread, waits as `wait` says. Returns whether `body` has taken long, by the clock.
+///
+/// # Safety
+///
+/// As for [`with`]; and neither thread roams.
+#[inline]
+pub(crate) unsafe fn with_inside(
+    outer: &Header,
+    wait: &Wait,
+    header: NonNull<Header>,
+    body: impl FnOnce(),
+) -> bool {
+    outer
+        .waiting
+        .begin(wait.reason, wait.place, clock::coarse());
+    // SAFETY: passed on.
+    let _ = unsafe { with(header, body) };
+    outer.waiting.end();
+    clock::has_ticked()
+}
+
+/// The same of threads that roam: `body` may leave the stack, and come back on another OS thread. So what is the OS
+/// thread's is asked for by functions that are not inlined.
+///
+/// # Safety
+///
+/// As for [`with`].
+#[inline(never)]
+pub(crate) unsafe fn with_inside_anywhere(
+    outer: &Header,
+    wait: &Wait,
+    header: NonNull<Header>,
+    body: impl FnOnce(),
+) -> bool {
+    // SAFETY: passed on.
+    let current = unsafe { enter_inside(outer, wait, header) };
+    no_unwind(body);
+    outer.waiting.end();
+    // SAFETY: as above, and `body` has returned on this stack.
+    unsafe { leave_inside(header, current) }
+}
+
+/// # Safety
+///
+/// `header` is alive, and the caller, which is the current thread, may run it.
+#[inline(never)]
+unsafe fn enter_inside(outer: &Header, wait: &Wait, header: NonNull<Header>) -> *mut Header {
+    outer
+        .waiting
+        .begin(wait.reason, wait.place, clock::coarse());
+    // SAFETY: the caller's promise.
+    let inner = unsafe { header.as_ref() };
+    unwinding::enter(inner.unwinding.take());
+    // Relaxed: for dumps, if they roam.
+    let worker = outer.queued_at.load(Ordering::Relaxed);
+    inner.queued_at.store(worker, Ordering::Relaxed);
+    CURRENT.replace(header.as_ptr())
+}
+
+/// # Safety
+///
+/// As for [`enter_inside`], which has given `current`.
+#[inline(never)]
+unsafe fn leave_inside(header: NonNull<Header>, current: *mut Header) -> bool {
+    CURRENT.set(current);
+    // SAFETY: the caller's promise.
+    unsafe { header.as_ref() }.unwinding.set(unwinding::leave());
+    clock::has_ticked()
 }
 
 /// Notes that the current thread has waited for something else than its own threads, or that they have.

@@ -168,7 +168,7 @@ mod real {
     pub use crate::source::Source;
     pub use crate::spawned::{SpawnQueue, Stealer};
     #[cfg(feature = "fibers")]
-    pub use crate::thread::Left;
+    pub use crate::thread::{Left, Returned, Roaming, RoamingQueue, RoamingStealer, Woken};
     pub use crate::thread::{Live, Mail, NewThread, Thread, ThreadId};
     pub use crate::usage::{Meter, Metering, StackUsage, stack_usage};
 }

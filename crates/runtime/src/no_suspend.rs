@@ -1,8 +1,9 @@
 //! Where a thread must not leave its stack: a wait in there is a panic that names the place.
 //!
 //! A region belongs to the OS thread, and not to the thread: nobody else runs on it before the
-//! region is left, for that is what it forbids. So a thread-local is enough, and a wait asks one
-//! word.
+//! region is left, for that is what it forbids. So a thread-local is enough. Who waits asks one word
+//! of the process, and the thread-local only where some region was ever entered: by functions that are
+//! not inlined, for what waits may come back on another OS thread (`roaming.rs`).
 //!
 //! Who waits asks before anybody else can know of the wait, for a panic must leave nothing behind:
 //!
@@ -20,6 +21,7 @@
 use core::cell::Cell;
 use core::fmt;
 use core::panic::Location;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::reason::Reason;
 
@@ -32,12 +34,26 @@ thread_local! {
     static PREPARED: Cell<Option<(Reason, Place)>> = const { Cell::new(None) };
 }
 
+/// A region was entered in this process. Relaxed: who is in a region reads its own store.
+static EVER_ON: AtomicBool = AtomicBool::new(false);
+
 /// Leaves the region also where it unwinds.
 struct Region {
     outer: Option<Place>,
 }
 
+impl Region {
+    #[inline(never)]
+    fn enter(place: Place) -> Region {
+        EVER_ON.store(true, Ordering::Relaxed);
+        Region {
+            outer: REGION.replace(Some(place)),
+        }
+    }
+}
+
 impl Drop for Region {
+    #[inline(never)]
     fn drop(&mut self) {
         REGION.set(self.outer);
         PREPARED.set(None);
@@ -82,16 +98,25 @@ pub fn no_suspend<F, R>(f: F) -> R
 where
     F: FnOnce() -> R,
 {
-    let _region = Region {
-        outer: REGION.replace(Some(Location::caller())),
-    };
+    let _region = Region::enter(Location::caller());
     f()
+}
+
+#[inline]
+fn was_ever_on() -> bool {
+    EVER_ON.load(Ordering::Relaxed)
+}
+
+/// The region in which the current thread is.
+#[inline(never)]
+fn region() -> Option<Place> {
+    REGION.get()
 }
 
 /// Whether the current thread must not leave its stack.
 #[inline]
 pub(crate) fn is_on() -> bool {
-    REGION.get().is_some()
+    was_ever_on() && region().is_some()
 }
 
 /// Whether the current thread may leave its stack: it is not inside [`no_suspend`].
@@ -111,7 +136,14 @@ pub fn may_suspend() -> bool {
 /// A call may wait for this, at this place of the program.
 #[inline]
 pub(crate) fn prepare(reason: Reason, place: Place) {
-    if is_on() {
+    if was_ever_on() {
+        prepare_in_region(reason, place);
+    }
+}
+
+#[inline(never)]
+fn prepare_in_region(reason: Reason, place: Place) {
+    if REGION.get().is_some() {
         PREPARED.set(Some((reason, place)));
     }
 }
@@ -124,6 +156,14 @@ pub(crate) fn prepare(reason: Reason, place: Place) {
 #[inline]
 #[track_caller]
 pub(crate) fn check() {
+    if was_ever_on() {
+        check_region();
+    }
+}
+
+#[inline(never)]
+#[track_caller]
+fn check_region() {
     if let Some(region) = REGION.get() {
         refuse_wait(PREPARED.get(), region);
     }
@@ -132,14 +172,16 @@ pub(crate) fn check() {
 /// For a wait that must not be.
 #[cold]
 pub(crate) fn refuse(reason: Reason, place: Place) -> ! {
-    refuse_wait(Some((reason, place)), REGION.get().unwrap_or(place))
+    refuse_wait(Some((reason, place)), region().unwrap_or(place))
 }
 
 /// The same, for a call that waits for nothing in particular.
 #[inline]
 #[track_caller]
 pub(crate) fn check_call(name: &str) {
-    if let Some(region) = REGION.get() {
+    if was_ever_on()
+        && let Some(region) = region()
+    {
         refuse_call(&format_args!("`{name}`"), Location::caller(), region);
     }
 }

@@ -15,6 +15,33 @@ thread_local! {
     static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Set in the numbers of [`Roaming`](crate::Roaming) threads' owner, which are no OS thread's: they are
+/// here nowhere.
+const ROAMING: usize = 1 << (usize::BITS - 1);
+
+/// Numbers are never used again, so a fiber that outlives its owner is nobody's.
+static NEXT: AtomicUsize = AtomicUsize::new(1);
+
+/// The number of an owner that is no OS thread.
+#[cfg(feature = "fibers")]
+pub(crate) fn roaming_number() -> usize {
+    // A counter: any order will do.
+    NEXT.fetch_add(1, Ordering::Relaxed) | ROAMING
+}
+
+/// Whether fibers with this owner may change their OS thread.
+#[inline]
+pub(crate) fn is_roaming(key: usize) -> bool {
+    key & ROAMING != 0
+}
+
+/// The number of the calling OS thread as an owner; 0: it is none. Not inlined: a fiber that roams keeps no
+/// address of an OS thread's own.
+#[inline(never)]
+pub(crate) fn here() -> usize {
+    HERE.get()
+}
+
 /// Whether the calling OS thread has the owner's number `key`. 0 is nobody's.
 #[inline]
 pub(crate) fn is_here(key: usize) -> bool {
@@ -36,8 +63,6 @@ impl Owner {
     /// If it is one already.
     #[must_use]
     fn claim() -> Owner {
-        // Numbers are never used again, so a fiber that outlives its owner is nobody's.
-        static NEXT: AtomicUsize = AtomicUsize::new(1);
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         assert_eq!(HERE.get(), 0, "an OS thread owns the fibers of one worker");
         HERE.set(key);
@@ -51,6 +76,12 @@ impl Owner {
     #[must_use]
     pub fn is_here(key: usize) -> bool {
         is_here(key)
+    }
+
+    /// The number of the owner that the calling OS thread is. 0: it is none.
+    #[must_use]
+    pub fn here() -> usize {
+        here()
     }
 
     /// The owner's number, never 0, and no other owner's.

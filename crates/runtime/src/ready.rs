@@ -134,7 +134,7 @@ impl ReadyQueue {
     }
 
     /// Takes the first thread.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&self) -> Option<Next> {
         let header = self.front.get()?;
         self.front.set(self.ring.pop());

@@ -77,6 +77,8 @@ unsafe fn listed<'a>(header: NonNull<Header>) -> &'a Listed {
 ///
 /// It is alive and not listed, nobody else lists it or takes it out meanwhile, and it is
 /// [taken out](remove) before its last reference goes.
+// Not inlined: a fiber that roams keeps no address of an OS thread's own.
+#[inline(never)]
 pub(crate) unsafe fn insert(header: NonNull<Header>) {
     let shard = shard();
     // SAFETY: it is alive, and nobody else uses the place of a thread that is not listed.
@@ -248,7 +250,7 @@ pub fn threads() -> Vec<ThreadInfo> {
 pub fn running_on(owner: usize) -> Option<ThreadInfo> {
     let runs = |thread: &Thread| {
         let header = thread.header();
-        owner != 0 && header.owner() == owner && header.state.get() == RunState::Running
+        owner != 0 && header.runs_on() == owner && header.state.get() == RunState::Running
     };
     let running = collect(runs);
     // Below one that runs on its stack stands its joiner, which waits (`inline.rs`).

@@ -7,9 +7,10 @@
 //! | RUNNING  | runs on its stack                     | the OS thread that runs it  | `park`, `yield_now`, `finish` |
 //! | NOTIFIED | runs; a wake-up came before its park  | the OS thread that runs it  | `take_notice` |
 //! | PARKED   | has left the processor                | nobody: it owns itself      | `wake`    |
+//! | BOUND    | the same, and is to go on where it was | nobody: it owns itself     | `roaming_wake` |
 //! | FINISHED | has returned and left its stack       | its handles, if any         | never     |
 //!
-//! The word has **two sets of transitions**, and a thread uses one of them for life.
+//! The word has **three sets of transitions**, and a thread uses one of them for life.
 //!
 //! *Owned* (`owned_*`): a fiber. By Rule 1 a started fiber belongs to one OS thread,
 //! and only that OS thread writes the word, so plain loads and stores do; other OS
@@ -19,6 +20,11 @@
 //!
 //! *Shared* (`shared_*`): a kernel thread. It parks on the word itself as a futex, and
 //! anybody may move it from RUNNING or PARKED to NOTIFIED.
+//!
+//! *Roaming* (`roaming_*`): a fiber of a runtime that migrates, which is READY in a queue that all its
+//! workers take from. Any worker may wake it, and who has moved it from PARKED to READY holds it. So all
+//! transitions are exchanges, also those that change nothing: what was written before a wake-up that finds
+//! the thread READY is seen after `roaming_resume`. From BOUND only the worker wakes it that ran it last.
 //!
 //! A wake-up means "look again": whoever waits checks a condition in a loop, and who
 //! wakes has made the condition true before. Both halves carry that order across:
@@ -69,6 +75,7 @@ const RUNNING: u32 = 2;
 const NOTIFIED: u32 = 3;
 const PARKED: u32 = 4;
 const FINISHED: u32 = 5;
+const BOUND: u32 = 6;
 
 /// What a wake-up by the owner asks for.
 #[must_use]
@@ -78,6 +85,19 @@ pub(crate) enum OwnedWake {
     Enqueue,
     /// Nothing to do: it is awake and will look again, or it has finished.
     Nothing,
+}
+
+/// What a wake-up of a thread that roams asks for.
+#[cfg(any(test, feature = "fibers"))]
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RoamingWake {
+    /// The thread was parked: it is the caller's now, who puts it into a queue.
+    Enqueue,
+    /// Nothing to do: it is awake and will look again, or it has finished.
+    Nothing,
+    /// Another worker must do it.
+    Elsewhere,
 }
 
 /// What a wake-up of a kernel thread asks for.
@@ -115,7 +135,7 @@ impl State {
             NEW => RunState::New,
             READY => RunState::Ready,
             RUNNING | NOTIFIED => RunState::Running,
-            PARKED => RunState::Parked,
+            PARKED | BOUND => RunState::Parked,
             _ => RunState::Finished,
         }
     }
@@ -274,6 +294,65 @@ impl State {
     }
 }
 
+/// Roaming: any worker wakes the thread, and who holds it moves it on.
+#[cfg(any(test, feature = "fibers"))]
+impl State {
+    /// RUNNING -> PARKED, or BOUND, by the scheduler once the stack has been left. `false`: a wake-up came
+    /// before; it is READY, and the caller queues it.
+    pub(crate) fn roaming_park(&self, bound: bool) -> bool {
+        let parked = if bound { BOUND } else { PARKED };
+        // Release: pairs with `roaming_wake`: the thread's own fields are its next worker's.
+        let may = self
+            .word
+            .compare_exchange(RUNNING, parked, Ordering::Release, Ordering::Relaxed)
+            .is_ok();
+        if !may {
+            self.roaming_yield();
+        }
+        may
+    }
+
+    /// RUNNING or NOTIFIED -> READY, by the scheduler once the stack has been left. A notice is dropped: the
+    /// thread will run again, and looks again then.
+    pub(crate) fn roaming_yield(&self) {
+        // Acquire: pairs with `roaming_wake`, whose notice is dropped. Release: what was acquired goes on to
+        // `roaming_resume`, whatever comes between.
+        self.word.swap(READY, Ordering::AcqRel);
+    }
+
+    /// READY -> RUNNING, by the worker that has taken it out of a queue.
+    pub(crate) fn roaming_resume(&self) {
+        // Acquire: pairs with `roaming_wake`, of which several may have found it READY.
+        let was = self.word.swap(RUNNING, Ordering::Acquire);
+        debug_assert_eq!(was, READY);
+    }
+
+    /// A wake-up. `is_its`: whether the caller is the worker that ran it last.
+    pub(crate) fn roaming_wake(&self, is_its: impl Fn() -> bool) -> RoamingWake {
+        // Acquire, here and where it fails: pairs with `roaming_park`, for `is_its`.
+        let mut seen = self.word.load(Ordering::Acquire);
+        loop {
+            let next = match seen {
+                NEW | FINISHED => return RoamingWake::Nothing,
+                BOUND if !is_its() => return RoamingWake::Elsewhere,
+                PARKED | BOUND => READY,
+                RUNNING => NOTIFIED,
+                awake => awake,
+            };
+            // Release: pairs with `roaming_resume` and `roaming_yield`. Acquire: pairs with `roaming_park`.
+            // Where it changes nothing the exchange adds to the release sequence.
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(PARKED | BOUND) => return RoamingWake::Enqueue,
+                Ok(_) => return RoamingWake::Nothing,
+                Err(now) => seen = now,
+            }
+        }
+    }
+}
+
 #[cfg(all(test, not(trefoil_loom)))]
 mod tests {
     use super::*;
@@ -294,6 +373,32 @@ mod tests {
         assert!(!state.owned_take_notice(), "and kept once");
         state.finish();
         assert_eq!(state.owned_wake(), OwnedWake::Nothing);
+    }
+
+    #[test]
+    fn roaming_life() {
+        let (state, its, anothers) = (State::new(), || true, || false);
+        assert_eq!(state.roaming_wake(its), RoamingWake::Nothing);
+        state.start();
+        assert!(state.roaming_park(false));
+        assert_eq!(state.get(), RunState::Parked);
+        assert_eq!(state.roaming_wake(anothers), RoamingWake::Enqueue);
+        assert_eq!(state.roaming_wake(its), RoamingWake::Nothing, "once");
+        state.roaming_resume();
+        assert_eq!(state.roaming_wake(anothers), RoamingWake::Nothing);
+        assert!(!state.roaming_park(true), "an early wake-up is kept");
+        state.roaming_resume();
+        assert!(state.roaming_park(true), "and kept once");
+        assert_eq!(state.get(), RunState::Parked);
+        assert_eq!(state.roaming_wake(anothers), RoamingWake::Elsewhere);
+        assert_eq!(state.roaming_wake(its), RoamingWake::Enqueue);
+        state.roaming_resume();
+        state.roaming_yield();
+        assert_eq!(state.get(), RunState::Ready);
+        state.roaming_resume();
+        state.finish();
+        assert_eq!(state.roaming_wake(its), RoamingWake::Nothing);
+        assert_eq!(state.get(), RunState::Finished);
     }
 
     #[test]
@@ -458,6 +563,101 @@ mod loom_models {
             for poster in posters {
                 poster.join().unwrap();
             }
+        });
+    }
+
+    /// A fiber that waits for two conditions.
+    struct Roamer {
+        shared: Arc<Shared>,
+        /// Its own field, which it counts up by loads and stores.
+        turns: AtomicU32,
+        /// The same, counted by exchanges, which nobody can miss.
+        all_turns: AtomicU32,
+        ends: AtomicU32,
+    }
+
+    impl Roamer {
+        /// Runs it, which is RUNNING, until it is parked or ends. `bound`: it is parked as BOUND.
+        fn run(&self, bound: bool) {
+            loop {
+                let turns = self.turns.load(Ordering::Relaxed);
+                self.turns.store(turns + 1, Ordering::Relaxed);
+                let all = self.all_turns.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(turns, all, "what it did on another worker is seen");
+                if self.shared.all() {
+                    self.ends.fetch_add(1, Ordering::Relaxed);
+                    return self.shared.state.finish();
+                }
+                if self.shared.state.roaming_park(bound) {
+                    return;
+                }
+                self.shared.state.roaming_resume();
+            }
+        }
+
+        fn wake(&self, bound: bool) -> bool {
+            let woken = self.shared.state.roaming_wake(|| !bound);
+            if woken == RoamingWake::Enqueue {
+                self.shared.state.roaming_resume();
+                self.run(false);
+            }
+            woken == RoamingWake::Elsewhere
+        }
+
+        /// It is run to its end, once.
+        fn ends_once(&self) {
+            assert_eq!(self.ends.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    fn roamer() -> Arc<Roamer> {
+        Arc::new(Roamer {
+            shared: started(),
+            turns: AtomicU32::new(0),
+            all_turns: AtomicU32::new(0),
+            ends: AtomicU32::new(0),
+        })
+    }
+
+    /// Who wakes a fiber that roams goes on with it, and with its fields; nobody else does, and it misses
+    /// neither of two wake-ups.
+    #[test]
+    fn a_fiber_that_roams_is_gone_on_with_by_one() {
+        bounded(|| {
+            let fiber = roamer();
+            let wakers = [0, 1].map(|which| {
+                let fiber = Arc::clone(&fiber);
+                thread::spawn(move || {
+                    fiber.shared.conditions[which].store(1, Ordering::Relaxed);
+                    assert!(!fiber.wake(false));
+                })
+            });
+            fiber.run(false);
+            for waker in wakers {
+                waker.join().unwrap();
+            }
+            fiber.ends_once();
+        });
+    }
+
+    /// From where it is bound to it is gone on with by nobody else: who would, tells its worker.
+    #[test]
+    fn a_bound_fiber_is_woken_by_its_worker() {
+        bounded(|| {
+            let fiber = roamer();
+            fiber.shared.conditions[1].store(1, Ordering::Relaxed);
+            let other = {
+                let fiber = Arc::clone(&fiber);
+                thread::spawn(move || {
+                    fiber.shared.conditions[0].store(1, Ordering::Relaxed);
+                    fiber.wake(true)
+                })
+            };
+            fiber.run(true);
+            if other.join().unwrap() {
+                assert!(!fiber.wake(false));
+            }
+            fiber.ends_once();
         });
     }
 

@@ -45,6 +45,15 @@ pub(crate) struct Suspended {
     certain: bool,
 }
 
+impl Suspended {
+    /// Whether it may be in the middle of an unwinding, which `std` counts for its OS thread.
+    #[cfg(feature = "fibers")]
+    #[inline]
+    pub(crate) fn may_unwind(self) -> bool {
+        self.age != 0
+    }
+}
+
 /// A fiber's stack is entered.
 #[inline]
 pub(crate) fn enter(fiber: Suspended) {
@@ -99,6 +108,7 @@ pub(crate) fn panicking() -> bool {
 
 /// Somebody of this OS thread unwinds: whether it is the current thread.
 #[cold]
+#[inline(never)]
 fn is_own() -> bool {
     HERE.with(|here| here.suspended.get() == 0 || here.certain.get())
 }

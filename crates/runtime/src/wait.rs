@@ -213,6 +213,8 @@ mod imp {
         current::wait_until(wait, || waiter.is_fired())
     }
 
+    // Not inlined: a fiber that roams keeps no address of an OS thread's own.
+    #[inline(never)]
     pub(super) unsafe fn fire(waiter: *const Waiter) {
         // SAFETY: by the contract of `Waiter::fire` it is alive until its word changes,
         // and so is its thread, which does not return before.

@@ -424,6 +424,19 @@ pub mod os {
     }
 }
 
+/// The hybrid runtime by itself, for what [`Builder`] does not offer: threads that
+/// [migrate](hybrid::Builder::migrating), which is `unsafe`, and there to measure what it costs that they do not.
+///
+/// ```
+/// let runtime = trefoil::hybrid::Builder::new().workers(2).build()?;
+/// assert_eq!(runtime.run(|| 1 + 1), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[cfg(feature = "hybrid")]
+pub mod hybrid {
+    pub use trefoil_hybrid::{Builder, Runtime};
+}
+
 /// For the attributes' expansions alone.
 #[doc(hidden)]
 pub mod __private {

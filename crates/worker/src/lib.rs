@@ -17,6 +17,9 @@
 //! runtimes'. Green has one worker, hybrid several; each has its own loop around
 //! [`Worker::run_next`], [`Worker::look_outside`] and [`Worker::sleep`].
 //!
+//! Where threads may change their worker, it has a second queue, of those that are ready ([`Roamers`]); the
+//! loop then calls [`Worker::run_next_of_all`].
+//!
 //! A park costs two switches (to the loop and on to the next fiber), and no atomic
 //! read-modify-write.
 #![forbid(unsafe_code)]
@@ -25,11 +28,13 @@ mod beat;
 mod monitor;
 mod poller;
 mod remote;
+mod roamers;
 mod stacks;
 mod timers;
 mod worker;
 
 pub use monitor::Monitor;
 pub use remote::Remote;
+pub use roamers::{Afar, Peers, Roamers};
 pub use stacks::Stacks;
 pub use worker::{Rested, Worker};

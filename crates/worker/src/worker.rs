@@ -7,17 +7,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trefoil_fiber::LocalStacks;
+use trefoil_fiber::{LocalStacks, Stack};
 use trefoil_reactor::TimerId;
 use trefoil_runtime::{
-    Held, Inbox, Interest, Left, Live, NewThread, Next, Outcome, Owned, Owner, ReadyQueue, Runtime,
-    Source, Thread, Timer, Wait, clock, offload, park_fiber, thread,
+    Held, Inbox, Interest, Left, Live, Mail, NewThread, Next, Outcome, Owned, Owner, ReadyQueue,
+    Runtime, Source, Thread, Timer, Wait, Woken, clock, offload, park_fiber, thread,
 };
 
 use crate::beat::Beat;
 use crate::monitor::Monitor;
 use crate::poller::Poller;
 use crate::remote::Remote;
+use crate::roamers::Roamers;
 use crate::stacks::Stacks;
 use crate::timers::Timers;
 
@@ -48,6 +49,8 @@ pub struct Worker {
     started: Cell<usize>,
     /// Threads that wait for a call on another OS thread.
     calls: Cell<usize>,
+    /// `None`: threads stay where they start (Rule 1).
+    roamers: Option<Roamers>,
 }
 
 impl Worker {
@@ -78,7 +81,24 @@ impl Worker {
             monitor,
             started: Cell::new(0),
             calls: Cell::new(0),
+            roamers: None,
         })
+    }
+
+    /// The same, whose threads roam.
+    #[must_use]
+    pub fn with_roamers(self, roamers: Roamers) -> Worker {
+        Worker {
+            roamers: Some(roamers),
+            ..self
+        }
+    }
+
+    /// Its part in threads that roam. `None`: threads stay where they start.
+    #[must_use]
+    #[inline]
+    pub fn roamers(&self) -> Option<&Roamers> {
+        self.roamers.as_ref()
     }
 
     /// The monitor watches from now on whether the worker comes back to its loop.
@@ -116,7 +136,7 @@ impl Worker {
     }
 
     /// [`Runtime::claim`] of a thread that `take` takes from where it waits.
-    #[inline]
+    #[inline(always)]
     pub fn claim(
         &self,
         thread: &Thread,
@@ -159,7 +179,8 @@ impl Worker {
     #[must_use]
     #[inline]
     pub fn ready(&self) -> usize {
-        self.ready.len()
+        let roaming = self.roamers.as_ref().map_or(0, |it| it.queue().len());
+        self.ready.len() + roaming
     }
 
     /// Threads that have started here and not finished.
@@ -170,7 +191,7 @@ impl Worker {
 
     /// Runs the first thread of the queue until it parks, yields or ends. `home` answers for
     /// a thread that starts. `false`: the queue is empty.
-    #[inline]
+    #[inline(always)]
     pub fn run_next(&self, owner: &Owner, home: impl FnOnce() -> Arc<dyn Runtime>) -> bool {
         self.remote.beat.round();
         match self.ready.pop() {
@@ -186,24 +207,33 @@ impl Worker {
 
     /// Starts a thread, whose stack is reserved, and runs it until it parks, yields or ends.
     pub fn start(&self, thread: NewThread, owner: &Owner, home: Arc<dyn Runtime>) {
+        let Some((thread, stack)) = self.stack_for(thread) else {
+            return;
+        };
+        let thread = thread.start_here(home, owner);
+        thread.equip(stack, self.stacks.meter.clone());
+        self.started.set(self.started.get() + 1);
+        self.ready.make_room(self.started.get());
+        self.run(thread);
+    }
+
+    /// Takes the stack that is reserved. `None`: the kernel has refused it, and the thread has been told.
+    #[inline]
+    fn stack_for(&self, thread: NewThread) -> Option<(NewThread, Stack)> {
         let size = self.stacks.size_of(&thread);
         let stack = self.own_stacks.borrow_mut().get(size);
         match stack {
-            Ok(stack) => {
-                let thread = thread.start_here(home, owner);
-                thread.equip(stack, self.stacks.meter.clone());
-                self.started.set(self.started.get() + 1);
-                self.ready.make_room(self.started.get());
-                self.run(thread);
-            }
+            Ok(stack) => Some((thread, stack)),
             Err(refused) => {
                 self.own_stacks.borrow_mut().unreserve(size);
                 refuse(thread, &refused);
+                None
             }
         }
     }
 
-    #[inline]
+    /// Inlined into the loop: it is all that lies between two threads.
+    #[inline(always)]
     fn run(&self, mut thread: Live) {
         match thread.resume() {
             Left::Yielded => {
@@ -220,6 +250,13 @@ impl Worker {
     }
 
     fn retire(&self, thread: Live) {
+        self.take_stack_back(&thread);
+        self.started.set(self.started.get() - 1);
+        thread.finish();
+    }
+
+    #[inline]
+    fn take_stack_back(&self, thread: &Live) {
         let mut stack = thread.retire();
         if let Some(meter) = &self.stacks.meter {
             meter.clean(&mut stack);
@@ -228,9 +265,6 @@ impl Worker {
         let mut stacks = self.own_stacks.borrow_mut();
         stacks.put(stack);
         stacks.unreserve(size);
-        drop(stacks);
-        self.started.set(self.started.get() - 1);
-        thread.finish();
     }
 
     /// Whether others have sent messages.
@@ -240,10 +274,12 @@ impl Worker {
     }
 
     /// Reads the messages of others.
-    #[inline]
+    #[inline(always)]
     pub fn read_inbox(&self, owner: &Owner) {
         for mail in self.remote.inbox.take() {
-            if let Some(thread) = owner.open(mail) {
+            if self.roamers.is_some() {
+                self.open_any(mail, owner);
+            } else if let Some(thread) = owner.open(mail) {
                 self.ready.push(thread);
             }
         }
@@ -252,6 +288,7 @@ impl Worker {
     /// Reads the messages of others, the clock, and the poller, without waiting.
     pub fn look_outside(&self, owner: &Owner) {
         self.read_inbox(owner);
+        self.drop_stale_timers();
         let now = clock::tick();
         if !self.timers.is_empty() {
             self.expire(owner, now);
@@ -282,7 +319,21 @@ impl Worker {
     }
 
     fn expire(&self, owner: &Owner, now: Instant) {
-        self.timers.expire(now, |thread| self.wake(thread, owner));
+        self.timers.expire(now, |thread| {
+            if self.roamers.is_some() && thread.roams() {
+                self.wake_roaming(thread, owner);
+            } else {
+                self.wake(thread, owner);
+            }
+        });
+    }
+
+    /// Timers that threads have taken back on other workers.
+    fn drop_stale_timers(&self) {
+        if let Some(roamers) = &self.roamers {
+            let stale = roamers.take_stale();
+            stale.into_iter().for_each(|timer| self.disarm_here(timer));
+        }
     }
 
     /// Sleeps until a thread of this worker may be ready, somebody rouses it, or `at_most`
@@ -298,6 +349,7 @@ impl Worker {
             self.read_inbox(owner);
             return Rested::NotAtAll;
         }
+        self.drop_stale_timers();
         let timeout = if more_work() {
             Some(Duration::ZERO)
         } else {
@@ -372,6 +424,136 @@ impl Worker {
     }
 }
 
+/// Threads that roam: for the loop, on the OS thread's own stack.
+impl Worker {
+    /// As [`start`](Worker::start), of a thread that is to roam.
+    pub fn start_roaming(&self, thread: NewThread, owner: &Owner, home: Arc<dyn Runtime>) {
+        let roamers = self.roamers.as_ref().expect("its threads roam");
+        let Some((thread, stack)) = self.stack_for(thread) else {
+            return;
+        };
+        let thread = thread.start_roaming(home, &roamers.roaming, owner);
+        thread.equip(stack, self.stacks.meter.clone());
+        roamers.one_begins();
+        self.run_roaming(thread, owner);
+    }
+
+    /// As [`run_next`](Worker::run_next), where threads roam: runs one of those that stay here, and one of those
+    /// that need not.
+    #[inline(never)]
+    pub fn run_next_of_all(&self, owner: &Owner, home: impl FnOnce() -> Arc<dyn Runtime>) -> bool {
+        self.remote.beat.round();
+        let stayed = self.ready.pop().map(|next| match next {
+            Next::Ready(thread) if thread.roams() => self.go_on_with(thread, owner),
+            Next::Ready(thread) => self.go_on_here_with(thread, owner),
+            Next::New(thread) => self.start_here(thread, owner, home()),
+        });
+        let roamer = self.roamers.as_ref().and_then(|it| it.queue().pop());
+        let roamed = roamer.map(|thread| self.go_on_with(thread, owner));
+        stayed.or(roamed).is_some()
+    }
+
+    /// A local thread's turn. Not inlined, and neither is its start: the loop of threads that stay is.
+    #[inline(never)]
+    fn go_on_here_with(&self, thread: Live, owner: &Owner) {
+        thread.set_running(owner);
+        self.run(thread);
+    }
+
+    #[inline(never)]
+    fn start_here(&self, thread: NewThread, owner: &Owner, home: Arc<dyn Runtime>) {
+        self.start(thread, owner, home);
+    }
+
+    /// A wake-up from elsewhere, of a thread that roams or of a local one.
+    #[inline(never)]
+    fn open_any(&self, mail: Mail, owner: &Owner) {
+        if mail.is_for_roaming() {
+            self.wake_roaming(&mail.read(), owner);
+        } else if let Some(thread) = owner.open(mail) {
+            self.ready.push(thread);
+        }
+    }
+
+    /// Runs a thread that roams, and was taken from wherever it was ready, until it parks, yields or ends.
+    pub fn go_on_with(&self, thread: Live, owner: &Owner) {
+        thread.roam_to(owner);
+        self.run_roaming(thread, owner);
+    }
+
+    fn run_roaming(&self, mut thread: Live, owner: &Owner) {
+        match thread.resume() {
+            Left::Yielded => {
+                thread.roam_ready(owner);
+                self.queue_roaming(thread);
+            }
+            Left::Parked => {
+                if let Some(thread) = thread.roam_park(owner) {
+                    self.queue_roaming(thread);
+                }
+            }
+            Left::Finished => {
+                self.take_stack_back(&thread);
+                thread.finish();
+                if let Some(roamers) = &self.roamers {
+                    roamers.one_has_ended();
+                }
+            }
+        }
+    }
+
+    /// Queues a thread that roams and is ready: where others may take it, if it is not bound.
+    fn queue_roaming(&self, thread: Live) {
+        match &self.roamers {
+            Some(roamers) if !thread.is_bound() => roamers.push(thread),
+            _ => self.ready.push(thread),
+        }
+    }
+
+    /// Wakes a thread that roams, here or, if it is bound there, on its worker.
+    pub fn wake_roaming(&self, thread: &Thread, owner: &Owner) {
+        let roamers = self.roamers.as_ref().expect("its threads roam");
+        match roamers.roaming.wake(thread, owner) {
+            Woken::Ready(thread) => self.queue_roaming(thread),
+            Woken::Awake => {}
+            Woken::Elsewhere => {
+                if let Some(remote) = roamers.peers.remote_of(thread.runs_on()) {
+                    remote.wake(thread);
+                }
+            }
+        }
+    }
+
+    /// [`Runtime::arm`], for the current thread, in this worker's wheel.
+    pub fn arm_here(&self, until: Instant) -> Timer {
+        let timer = self.timers.add(until, thread::current());
+        let (slot, number) = timer.into_parts();
+        Timer {
+            slot,
+            number,
+            worker: 0,
+        }
+    }
+
+    /// [`Runtime::disarm`], of a timer in this worker's wheel.
+    pub fn disarm_here(&self, timer: Timer) {
+        self.timers
+            .cancel(TimerId::from_parts(timer.slot, timer.number));
+    }
+
+    /// By which number descriptors know this worker's poller.
+    #[must_use]
+    pub fn poller_home(&self) -> usize {
+        self.poller.registrar.home()
+    }
+
+    /// By which descriptors register with this worker's poller.
+    #[must_use]
+    pub fn registrar(&self) -> Arc<dyn trefoil_runtime::Poller> {
+        Arc::clone(&self.poller.registrar) as _
+    }
+}
+
 impl AsRef<Worker> for Worker {
     fn as_ref(&self) -> &Worker {
         self
@@ -401,17 +583,14 @@ impl Worker {
     #[inline]
     pub fn arm<W: AsRef<Worker>>(worker: &Owned<W>, until: Instant) -> Timer {
         let here = Worker::of_this_fiber(worker);
-        let timer = (**here).as_ref().timers.add(until, thread::current());
-        let (slot, number) = timer.into_parts();
-        Timer { slot, number }
+        (**here).as_ref().arm_here(until)
     }
 
     /// [`Runtime::disarm`].
     #[inline]
     pub fn disarm<W: AsRef<Worker>>(worker: &Owned<W>, timer: Timer) {
         let here = Worker::of_this_fiber(worker);
-        let timer = TimerId::from_parts(timer.slot, timer.number);
-        (**here).as_ref().timers.cancel(timer);
+        (**here).as_ref().disarm_here(timer);
     }
 
     /// [`Runtime::wait_ready`].

@@ -64,7 +64,8 @@ impl Live {
         let context = self.header().context.get();
         assert!(!context.is_null(), "a fiber needs a stack to run");
         // SAFETY: `equip` has put the fiber there. A `Live` exists once, and we have it
-        // mutably: nobody else resumes the fiber, not even itself.
+        // mutably: nobody else resumes the fiber, not even itself. It is on the OS thread that started it, or
+        // roams.
         let mut fiber = unsafe { Fiber::from_raw(RawFiber::from_ptr(context)) };
         // SAFETY: the `Live` is the right to run the thread, exists once, and keeps it alive.
         let (resumed, last) = unsafe { current::with(self.pointer(), || fiber.resume(0)) };

@@ -135,6 +135,8 @@ impl Thread {
     /// std::thread::spawn(move || waits.unpark());
     /// thread::park();
     /// ```
+    // Not inlined: a fiber that roams keeps no address of an OS thread's own.
+    #[inline(never)]
     pub fn unpark(&self) {
         let header = self.header();
         if header.is_here() {

@@ -11,7 +11,7 @@
 //! | `home`, `owner`                           | written once before `State::start`, read by who saw it started |
 //! | `context`, `depth`, `unwinding`, `raised`, `ever_raised`, `limits`, `is_main`, `concluded`, `stage`, `locals`, `slice`, `budget` | the OS thread that runs the thread (before: whoever holds the `NewThread`; after: whoever the join word allows) |
 //! | `waited`                                  | the thread itself; others read it once it has ended, when its hooks may still run |
-//! | `queued_at`                               | whoever holds the `NewThread`; others read it as a hint |
+//! | `queued_at`                               | whoever holds the `NewThread`, and of a thread that roams whoever holds its `Live`; others read it as a hint |
 //! | `mail_link`                               | the inbox that holds the message           |
 //! | `listed`                                  | the registry, under its lock               |
 
@@ -84,6 +84,8 @@ impl ThreadId {
 
     /// A new one. OS threads take numbers by the thousand, so that spawning threads do
     /// not meet on one counter.
+    // Not inlined: a fiber that roams keeps no address of an OS thread's own.
+    #[inline(never)]
     pub(crate) fn next() -> ThreadId {
         const BLOCK: u64 = 1024;
         static NEXT_BLOCK: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
@@ -171,7 +173,8 @@ pub(crate) struct Header {
     pub(crate) alarm: Spin<Option<Arc<OwnedFd>>>,
     /// On which OS thread it is in a system call that a signal ends; 0: it is in none.
     pub(crate) calling: AtomicI32,
-    /// Where to look for it in a queue, until it starts.
+    /// Where to look for it in a queue, until it starts. Then, of a thread that roams, which worker runs it, or ran
+    /// it last.
     pub(crate) queued_at: AtomicU32,
 }
 
@@ -310,6 +313,16 @@ impl Header {
 
     pub(crate) fn owner(&self) -> usize {
         self.owner.load(Ordering::Relaxed)
+    }
+
+    /// The number of the OS thread that runs it, as an owner of fibers, for dumps: a moment later another one may.
+    pub(crate) fn runs_on(&self) -> usize {
+        match self.owner() {
+            roaming if owner::is_roaming(roaming) => {
+                self.queued_at.load(Ordering::Relaxed) as usize
+            }
+            owner => owner,
+        }
     }
 
     pub(crate) fn retain(&self) {

@@ -41,9 +41,9 @@ use super::header::Header;
 use super::live::{Handle, run_current};
 use super::new::NewThread;
 use super::scope::ScopeData;
-use crate::clock;
 use crate::current;
 use crate::no_suspend;
+use crate::owner;
 use crate::site::Site;
 use crate::state::RunState;
 use crate::unwinding;
@@ -102,9 +102,6 @@ fn is_told_late_in_any_case(parent: &Header, child: &Header) -> bool {
 }
 
 fn run_inside(parent: &Header, thread: NewThread, wait: &Wait, handle: Handle) {
-    parent
-        .waiting
-        .begin(wait.reason, wait.place, clock::coarse());
     // SAFETY: the current thread has started.
     let home = unsafe { parent.home() }.expect("a fiber has a runtime");
     let live = thread.start_inside(home, parent.owner());
@@ -112,16 +109,22 @@ fn run_inside(parent: &Header, thread: NewThread, wait: &Wait, handle: Handle) {
     fiber::lend(parent, child);
     // What they do counts as one turn.
     child.budget.set(parent.budget.get());
+    let body = || run_current(None, handle);
     // SAFETY: the right to run it is ours, and keeps it alive; it is run on the stack of the current thread,
-    // which is the fiber that it was lent.
-    unsafe { current::with(live.pointer(), || run_current(None, handle)) };
+    // which is the fiber that it was lent. Both have the same owner.
+    let has_ticked = unsafe {
+        if owner::is_roaming(parent.owner()) {
+            current::with_inside_anywhere(parent, wait, live.pointer(), body)
+        } else {
+            current::with_inside(parent, wait, live.pointer(), body)
+        }
+    };
     fiber::give_back(child);
     parent.budget.set(child.budget.get());
-    parent.waiting.end();
     live.finish();
     // Who joins one after the other lets others have their turn, as who waits would have: after so many, and
     // after one that has computed for long.
-    if clock::has_ticked() {
+    if has_ticked {
         current::give_way();
     } else {
         current::spend();

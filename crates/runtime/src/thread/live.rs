@@ -32,7 +32,8 @@ use crate::usage::Meter;
 #[must_use]
 pub struct Live {
     header: NonNull<Header>,
-    /// By Rule 1 it stays on its OS thread.
+    /// By Rule 1 it stays on its OS thread. That of a thread that roams is given up there, and made anew on
+    /// another one (`roaming.rs`).
     _not_send: PhantomData<*const ()>,
 }
 

@@ -29,6 +29,8 @@ mod moving;
 mod new;
 mod park;
 mod reuse;
+#[cfg(feature = "fibers")]
+mod roaming;
 mod scope;
 mod try_scope;
 
@@ -54,5 +56,7 @@ pub use park::{
     blocking, current, deadline_after, is_cancelled, panicking, park, park_timeout, sleep,
     sleep_until, uncancellable, yield_now,
 };
+#[cfg(feature = "fibers")]
+pub use roaming::{Returned, Roaming, RoamingQueue, RoamingStealer, Woken};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use try_scope::{TryJoinHandle, TryScope, try_scope};

@@ -139,6 +139,29 @@ impl NewThread {
         self.start(home, owner)
     }
 
+    /// Starts it as a fiber of all OS threads whose runtime has this number, of which the one with the number
+    /// `worker` runs it first.
+    ///
+    /// # Panics
+    ///
+    /// If it is a local thread.
+    #[cfg(feature = "fibers")]
+    pub(super) fn start_roaming_as(
+        self,
+        home: Arc<dyn Runtime>,
+        number: usize,
+        worker: usize,
+    ) -> Live {
+        assert!(
+            !self.is_local(),
+            "a local thread does not change its OS thread"
+        );
+        let hint = &self.thread().header().queued_at;
+        // Relaxed: a hint, and those that rely on it have acquired a later state.
+        hint.store(worker as u32, core::sync::atomic::Ordering::Relaxed);
+        self.start(home, number)
+    }
+
     pub(crate) fn into_pointer(self) -> NonNull<Header> {
         mem::ManuallyDrop::new(self).header
     }
