@@ -5,14 +5,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use trefoil_net::{TcpListener, TcpStream, UdpSocket, pipe};
 use trefoil_runtime::thread::{self, JoinHandle};
 use trefoil_runtime::{Model, Reason};
 use trefoil_sync::channel::{bounded, unbounded};
-use trefoil_sync::{Barrier, Condvar, Mutex, RwLock, Semaphore, WaitGroup, mpsc, oneshot};
+use trefoil_sync::{Barrier, Condvar, Mutex, Semaphore, WaitGroup, mpsc, oneshot};
 
 use crate::Subject;
 use crate::subject::{patient, run};
@@ -60,37 +60,6 @@ fn gives_way<S: Subject>(makes: impl Fn() -> Box<dyn FnMut() + Send> + Send + 's
     });
 }
 
-/// A mutex that is free, taken in each way that may wait.
-pub fn a_free_mutex_gives_way<S: Subject>() {
-    gives_way::<S>(|| {
-        let mutex = Mutex::new(0);
-        Box::new(move || *mutex.lock().unwrap() += 1)
-    });
-    gives_way::<S>(|| {
-        let mutex = Mutex::new(0);
-        Box::new(move || *mutex.try_lock_for(HOUR).unwrap() += 1)
-    });
-}
-
-/// The same of a lock for readers and writers.
-pub fn a_free_rwlock_gives_way<S: Subject>() {
-    gives_way::<S>(|| {
-        let lock = RwLock::new(0);
-        Box::new(move || assert_eq!(*lock.read().unwrap(), 0))
-    });
-    gives_way::<S>(|| {
-        let lock = RwLock::new(0);
-        Box::new(move || *lock.write().unwrap() += 1)
-    });
-    gives_way::<S>(|| {
-        let lock = RwLock::new(0);
-        Box::new(move || {
-            *lock.try_write_for(HOUR).unwrap() += 1;
-            assert_ne!(*lock.try_read_for(HOUR).unwrap(), 0);
-        })
-    });
-}
-
 /// Permits that are there.
 pub fn permits_give_way<S: Subject>() {
     gives_way::<S>(|| {
@@ -103,29 +72,31 @@ pub fn permits_give_way<S: Subject>() {
     });
 }
 
-/// A lock that is free does not let a neighbour run in the middle of an unwinding: a panic hook may take it.
-pub fn a_lock_in_an_unwinding_suspends_nobody<S: Subject>() {
-    struct Locks(Arc<Mutex<u32>>, Stop);
-    impl Drop for Locks {
+/// Permits that are there let no neighbour run in the middle of an unwinding: a panic hook may take some.
+pub fn permits_in_an_unwinding_suspend_nobody<S: Subject>() {
+    struct Takes(Arc<AtomicU32>, Stop);
+    impl Drop for Takes {
         fn drop(&mut self) {
+            let permits = Semaphore::new(1);
             for _ in 0..1000 {
-                *self.0.lock().unwrap() += 1;
+                self.0.fetch_add(1, Ordering::Relaxed);
+                drop(permits.acquire());
             }
             self.1.say();
         }
     }
     run::<S, _>(|| {
-        let (mutex, ended) = (Arc::new(Mutex::new(0)), Stop::default());
-        let locks = Locks(Arc::clone(&mutex), ended.clone());
+        let (taken, ended) = (Arc::new(AtomicU32::new(0)), Stop::default());
+        let takes = Takes(Arc::clone(&taken), ended.clone());
         let panics = thread::spawn(move || {
-            let _locks = locks;
+            let _takes = takes;
             panic!("this is the panic of the thread");
         });
         let neighbours = [(); 8].map(|()| {
-            let (mutex, ended) = (Arc::clone(&mutex), ended.clone());
+            let (taken, ended) = (Arc::clone(&taken), ended.clone());
             thread::spawn(move || {
-                let counted = mutex.lock().unwrap_or_else(|error| error.into_inner());
-                (*counted == 0 || ended.is_said()) || S::MODEL != Model::Green
+                let taken = taken.load(Ordering::Relaxed);
+                (taken == 0 || ended.is_said()) || S::MODEL != Model::Green
             })
         });
         panics.join().unwrap_err();

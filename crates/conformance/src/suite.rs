@@ -227,10 +227,8 @@ macro_rules! suite {
                 nothing_borrowed_is_used_later,
             }
             fairness {
-                a_free_mutex_gives_way,
-                a_free_rwlock_gives_way,
                 permits_give_way,
-                a_lock_in_an_unwinding_suspends_nobody,
+                permits_in_an_unwinding_suspend_nobody,
                 a_condition_that_holds_gives_way,
                 a_time_that_has_come_gives_way,
                 a_token_that_is_there_gives_way,

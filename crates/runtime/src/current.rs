@@ -352,11 +352,11 @@ pub fn spend() {
     }
 }
 
-/// The same before a lock or a permit is taken: nobody else runs while it is held for that reason. Not while somebody
-/// of this OS thread unwinds: programs take locks in panic hooks, where no neighbour may run. A plain OS thread that has
-/// no control block gets none for a lock that is free.
+/// The same before permits are taken: nobody else runs while they are held for that reason. Not while somebody
+/// of this OS thread unwinds: a panic hook may take some, where no neighbour may run. A plain OS thread that has
+/// no control block gets none for permits that are there.
 #[inline(never)]
-pub fn spend_before_a_lock() {
+pub fn spend_before_a_permit() {
     let Some(header) = peek() else { return };
     // SAFETY: the current thread is alive, and stays the current one on this stack.
     let budget = unsafe { &header.as_ref().budget };

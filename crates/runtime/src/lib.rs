@@ -152,7 +152,7 @@ mod real {
     pub use crate::alone::is_alone;
     pub use crate::contract::{Companions, Runtime, Timer};
     pub use crate::current::{
-        in_runtime, model, park_fiber, runtime, spend, spend_before_a_lock, yield_fiber,
+        in_runtime, model, park_fiber, runtime, spend, spend_before_a_permit, yield_fiber,
     };
     pub use crate::domain::Domain;
     pub use crate::hogs::Hogs;

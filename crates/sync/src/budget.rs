@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(not(trefoil_loom))]
-pub(crate) use trefoil_runtime::{spend, spend_before_a_lock};
+pub(crate) use trefoil_runtime::{spend, spend_before_a_permit};
 
 #[cfg(trefoil_loom)]
 pub(crate) fn spend() {}

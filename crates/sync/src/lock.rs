@@ -25,7 +25,7 @@
 //! next `unlock` hands it the lock without a competition. So T is passed over by those before
 //! it and, from when it was let go until it has run, by anybody; then once more at most. How
 //! long it takes to run is its runtime's answer: a green thread that locks and unlocks and
-//! never waits lets others run before every 33rd lock, if it has none then.
+//! never waits lets nobody run, with a lock or without one.
 
 use core::cell::Cell;
 

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use trefoil_runtime::cancel::Unwinding;
 use trefoil_runtime::thread::deadline_after;
 
-use crate::budget::spend_before_a_lock;
 use crate::lock::Lock;
 use crate::poison::Flag;
 
@@ -118,7 +117,6 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        spend_before_a_lock();
         self.lock.lock();
         self.poison.wrap(self.guard())
     }
@@ -184,7 +182,6 @@ impl<T: ?Sized> Mutex<T> {
 
     #[track_caller]
     fn try_lock_as(&self, until: Option<Instant>) -> TryLockResult<MutexGuard<'_, T>> {
-        spend_before_a_lock();
         let locked = self.lock.lock_until(until).then(|| self.guard());
         self.poison.wrap_attempt(locked)
     }

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use trefoil_runtime::cancel::Unwinding;
 use trefoil_runtime::thread::deadline_after;
 
-use crate::budget::spend_before_a_lock;
 use crate::poison::Flag;
 use crate::sharing::{Access, Sharing};
 
@@ -139,7 +138,6 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        spend_before_a_lock();
         self.sharing.take(Access::Read);
         self.poison.wrap(self.reads())
     }
@@ -182,7 +180,6 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        spend_before_a_lock();
         self.sharing.take(Access::Write);
         self.poison.wrap(self.writes())
     }
@@ -284,14 +281,12 @@ impl<T: ?Sized> RwLock<T> {
 
     #[track_caller]
     fn try_read_as(&self, until: Option<Instant>) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        spend_before_a_lock();
         let taken = self.sharing.take_until(Access::Read, until);
         self.poison.wrap_attempt(taken.then(|| self.reads()))
     }
 
     #[track_caller]
     fn try_write_as(&self, until: Option<Instant>) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        spend_before_a_lock();
         let taken = self.sharing.take_until(Access::Write, until);
         self.poison.wrap_attempt(taken.then(|| self.writes()))
     }

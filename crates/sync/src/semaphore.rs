@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use trefoil_runtime::{Outcome, Reason, Spin, Wait, cancel, thread};
 
-use crate::budget::spend_before_a_lock;
+use crate::budget::spend_before_a_permit;
 use crate::queue::{Batch, Node, Queue, wait_in};
 
 /// A number of permits, which threads take and give back.
@@ -309,7 +309,7 @@ impl Semaphore {
 
     /// `None`: the time was over.
     fn acquire_as(&self, count: usize, wait: &Wait) -> Option<SemaphorePermit<'_>> {
-        spend_before_a_lock();
+        spend_before_a_permit();
         let mut state = self.state.lock();
         if state.take(count) {
             drop(state);
