@@ -229,7 +229,7 @@ macro_rules! suite {
             fairness {
                 permits_give_way,
                 permits_in_an_unwinding_suspend_nobody,
-                a_condition_that_holds_gives_way,
+                what_is_there_gives_way,
                 a_time_that_has_come_gives_way,
                 a_token_that_is_there_gives_way,
                 what_does_not_wait_gives_no_new_budget,
