@@ -338,7 +338,7 @@ fn sleepers_tell_how_late_they_were() {
 #[test]
 fn fairness_tells_how_late_the_sleeper_was() {
     for contender in Contender::available() {
-        for hogs in ["hogs=0", "hogs=1", "hogs=2"] {
+        for hogs in ["hogs=0", "hogs=1", "hogs=2", "hogs=3"] {
             let record = run("fairness", contender, &["--set", hogs]);
             let late = |rank| record["lateness"][rank].as_u64().unwrap();
             assert!(late("p50_ns") <= late("p99_ns") && late("p99_ns") <= late("last_ns"));

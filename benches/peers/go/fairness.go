@@ -12,7 +12,7 @@ type computed struct{ slices, sum uint64 }
 
 // fairness has some goroutines compute without end, and one sleep for a moment, again and again. Go
 // takes the processor away from those who keep it; with hogs=1 they give way by themselves. A thread
-// of the operating system does not free a goroutine from Go's scheduler, so hogs=2 is as 0.
+// of the operating system does not free a goroutine from Go's scheduler, so hogs=2 is as 0, as is 3.
 func fairness(order order) (measurement, error) {
 	threads, steps := order.get("threads"), order.get("slice")
 	givesWay := order.get("hogs") == 1

@@ -12,7 +12,7 @@ pub(super) fn fairness<L: StdShaped>(order: &Order) -> Result<Measurement, Failu
     let watch = Stopwatch::start();
     let sleeper = L::spawn(move || plan.sleep_on(L::sleep));
     let hog = move || match plan.hogs {
-        Hogs::Plain => plan.compute_on(|| ()),
+        Hogs::Plain | Hogs::Learned => plan.compute_on(|| ()),
         Hogs::GiveWay => plan.compute_on(L::yield_now),
         Hogs::OnKernelThreads => L::block(move || plan.compute_on(|| ())),
     };

@@ -11,7 +11,7 @@ pub(super) async fn fairness<L: Tasks>(order: &Order) -> Outcome {
     let watch = Stopwatch::start();
     let sleeper = L::spawn(sleep_on::<L>(plan));
     let hog = |_| match plan.hogs {
-        Hogs::Plain => L::spawn(async move { plan.compute_on(|| ()) }),
+        Hogs::Plain | Hogs::Learned => L::spawn(async move { plan.compute_on(|| ()) }),
         Hogs::GiveWay => L::spawn(give_way::<L>(plan)),
         Hogs::OnKernelThreads => L::block(move || plan.compute_on(|| ())),
     };
