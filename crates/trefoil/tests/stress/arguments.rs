@@ -48,6 +48,8 @@ impl Arguments {
                 .all(|word| word.starts_with('-') || "stress".contains(word));
             let lists = words.iter().any(|word| word == "--list");
             asked.models = Model::ALL.to_vec();
+            // So short a time ends before there have been as many OS threads at once as there will be.
+            asked.flat = false;
             return Ok((meant && !lists).then_some(asked));
         }
         for pair in words.chunks(2) {
