@@ -105,7 +105,11 @@ impl Habit {
 
     /// The same of a thread that was moved.
     fn ends_moved(self, would_stall: bool) -> Option<Habit> {
-        let quiet = if would_stall { 0 } else { self.quiet + 1 };
+        let quiet = if would_stall {
+            0
+        } else {
+            self.quiet.saturating_add(1)
+        };
         (!self.learned || quiet < PEACE).then_some(Habit { quiet, ..self })
     }
 }

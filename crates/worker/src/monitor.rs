@@ -265,11 +265,13 @@ impl Watch {
         } else {
             self.note_longer(worker, still);
         }
+        let missed = worker.taught..lessons;
         worker.taught = lessons;
         // Else it may be the next one.
         let is_the_one = remote.beat.get() == worker.beat;
         if let (Some(hogs), Some(thread), true) = (hogs, thread, is_the_one) {
-            let learned = hogs.stalled(&thread);
+            // All of them, also where the first look comes late.
+            let learned = missed.fold(false, |learned, _| hogs.stalled(&thread) | learned);
             if learned && self.prints {
                 told.extend(thread.spawned_at.map(Told::Learned));
             }
