@@ -55,6 +55,12 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// The model by which its threads wait.
     const MODEL: Model;
 
+    /// How many OS threads run its fibers.
+    #[must_use]
+    fn workers() -> usize {
+        1
+    }
+
     /// Whether its threads may change their OS thread between two waits, by a promise of whoever made it. Some
     /// promises are not kept then, and ask for the opposite, or for nothing.
     fn migrates() -> bool {

@@ -44,6 +44,10 @@ fn builder(grace: Duration) -> trefoil_hybrid::Builder {
 impl Subject for Hybrid {
     const MODEL: Model = Model::Hybrid;
 
+    fn workers() -> usize {
+        workers()
+    }
+
     fn migrates() -> bool {
         migrates()
     }
