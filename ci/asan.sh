@@ -11,8 +11,7 @@
 # * of `memory` what asserts how much a process has, of which the sanitizer has a multiple, what takes as
 #   many mappings as there may be, of which it takes some of its own and ends the process where it is
 #   refused, and what locks memory: the sanitizer makes `mlockall` do nothing;
-# * of the hybrid runtime one worker, which is as the green model, and sixteen, which meet no memory that four do not
-#   meet. (Where threads migrate is tested in optimized code alone.)
+# * of the hybrid runtime one worker, which is as the green model.
 # `ci/asan.sh full` is for people: also the tests of the other crates. `TREFOIL_NIGHTLY=nightly-2026-05-20`
 # names another toolchain.
 # Seen red: a fiber that read a box after it was freed, one that read a local of a function that had
@@ -82,12 +81,12 @@ some='[1-9][0-9]+'
 run "freed and lost memory" "$hundreds" detect_leaks=1:detect_stack_use_after_return=0 \
     --skip overflow:: --skip address_space --skip memory::a_parked_thread_costs_little \
     --skip memory::a_burst_leaves_no_memory_behind --skip memory::a_thread_too_many_is_refused \
-    --skip memory::locked_memory_is_no_obstacle --skip one_worker:: --skip sixteen_workers::
+    --skip memory::locked_memory_is_no_obstacle --skip one_worker::
 
 # The report of an overflow, and a process that aborts by it.
 run "overflows" "$some" \
     detect_leaks=1:detect_stack_use_after_return=0:handle_segv=0:handle_sigbus=0 \
-    overflow:: --skip overflow::a_large_frame_is_reported --skip sixteen_workers::
+    overflow:: --skip overflow::a_large_frame_is_reported
 
 # To find a use after return the sanitizer gives each fiber a second stack for its locals, which
 # corosensei 0.3 does not give back at the fiber's end: 100 000 short threads would take all the address
@@ -100,4 +99,4 @@ models=2
 run "what is used after its function returned" "$hundreds" \
     detect_leaks=0:detect_stack_use_after_return=1 \
     --skip overflow:: --skip memory:: --skip process:: --skip address_space --skip stack:: --skip usage:: \
-    --skip inline:: --skip one_worker:: --skip four_workers:: --skip sixteen_workers::
+    --skip inline:: --skip one_worker:: --skip four_workers::
