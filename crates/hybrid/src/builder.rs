@@ -216,8 +216,8 @@ impl Builder {
 /// groups and of all those around them allow (`cpu.max`; in version 1 `cpu.cfs_quota_us`). `num_cpus` reads the
 /// quota of the innermost group alone, and keeps what it has read; `std` asks all of them, each time.
 fn processors() -> usize {
-    std::thread::available_parallelism()
-        .map_or(num_cpus::get(), |most| num_cpus::get().min(most.get()))
+    let counted = num_cpus::get();
+    std::thread::available_parallelism().map_or(counted, |most| counted.min(most.get()))
 }
 
 impl Default for Builder {
